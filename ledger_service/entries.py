@@ -1,64 +1,50 @@
 """The entries of the log: EIP-712 structs, byte for byte what a wallet signs.
 
-    entry     = typeHash ‖ encodeData(struct) ‖ signature          (EIP-712, "Definition of encodeData")
+    entry     = typeHash ‖ encodeData(struct) ‖ signature
     leaf hash = SHA-256(0x00 ‖ entry)                              (RFC 6962, 2.1)
-    digest    = keccak256(0x1901 ‖ domainSeparator ‖ keccak256(typeHash ‖ encodeData))
 
-Every field is one 32-byte word, so the signed digest can be recomputed from the entry alone and a contract
-can rebuild a leaf from typed arguments. No floats: parts per million, token minor units, seconds.
+The signed digest can be recomputed from the entry alone and a contract can rebuild a leaf from typed
+arguments. No floats: parts per million, token minor units, seconds.
 """
 
 from __future__ import annotations
 
 import hashlib
-import re
-from dataclasses import dataclass, fields
-from functools import cache
-from typing import Annotated, ClassVar, get_args, get_type_hints
+from dataclasses import dataclass
+from typing import ClassVar
 
-from ledger_service import signing
-from ledger_service.errors import BadInput, BadSignature
+from ledger_service.eip712 import (
+    WORD,
+    Address,
+    Bool,
+    Bytes32,
+    Domain,
+    Int256,
+    Struct,
+    Uint8,
+    Uint32,
+    Uint64,
+    Uint256,
+    camel,
+    check_signer,
+    decode_word,
+    digest,
+    encode_word,
+    layout,
+    preimage,
+    type_hash,
+    type_string,
+)
+from ledger_service.errors import BadInput
 
-Bytes32 = Annotated[bytes, "bytes32"]
-Address = Annotated[str, "address"]
-Bool = Annotated[bool, "bool"]
-Uint8 = Annotated[int, "uint8"]
-Uint32 = Annotated[int, "uint32"]
-Uint64 = Annotated[int, "uint64"]
-Uint256 = Annotated[int, "uint256"]
-Int256 = Annotated[int, "int256"]
+__all__ = [
+    "Domain", "Struct", "camel", "check_signer", "digest", "encode_word", "layout", "preimage", "type_hash",
+    "type_string",
+]  # fmt: skip
 
-WORD = 32
 MAX_ENTRY_BYTES = 65_535
 ZERO32 = bytes(32)
 ZERO_ADDRESS = "0x" + "00" * 20
-_ADDRESS = re.compile(r"0x[0-9a-f]{40}\Z")
-_DOMAIN_TYPE = b"EIP712Domain(string name,string version,uint256 chainId,address verifyingContract)"
-
-
-@dataclass(frozen=True, slots=True)
-class Domain:
-    """The EIP-712 domain: chain id and ProvenanceLog address; name and version are fixed."""
-
-    chain_id: int
-    verifying_contract: str
-
-    def separator(self) -> bytes:
-        """hashStruct(EIP712Domain), 32 bytes."""
-        return signing.keccak256(
-            signing.keccak256(_DOMAIN_TYPE)
-            + signing.keccak256(b"crowdledger")
-            + signing.keccak256(b"1")
-            + encode_word("uint256", self.chain_id)
-            + encode_word("address", self.verifying_contract)
-        )
-
-
-@dataclass(frozen=True, slots=True)
-class Struct:
-    """A flat EIP-712 struct. `signer` names the field whose address has to sign, if any does."""
-
-    signer: ClassVar[str | None] = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -330,43 +316,6 @@ class Entry:
         return leaf_hash(self.raw)
 
 
-@cache
-def layout(kind: type[Struct]) -> tuple[tuple[str, str], ...]:
-    """(python name, solidity type) of each field, in order."""
-    hints = get_type_hints(kind, include_extras=True)
-    return tuple((field.name, get_args(hints[field.name])[1]) for field in fields(kind))
-
-
-@cache
-def type_string(kind: type[Struct]) -> str:
-    """encodeType of EIP-712, for example `Receipt(bytes32 leaf,uint64 deadline)`."""
-    members = ",".join(f"{solidity} {camel(name)}" for name, solidity in layout(kind))
-    return f"{kind.__name__}({members})"
-
-
-@cache
-def type_hash(kind: type[Struct]) -> bytes:
-    """keccak256 of the type string."""
-    return signing.keccak256(type_string(kind).encode())
-
-
-def camel(name: str) -> str:
-    """`made_at` as it is written in EIP-712 and JSON: `madeAt`."""
-    head, *tail = name.split("_")
-    return head + "".join(part.capitalize() for part in tail)
-
-
-def preimage(struct: Struct) -> bytes:
-    """typeHash ‖ encodeData: what hashStruct hashes, and what an entry starts with."""
-    words = (encode_word(solidity, getattr(struct, name)) for name, solidity in layout(type(struct)))
-    return type_hash(type(struct)) + b"".join(words)
-
-
-def digest(struct: Struct, domain: Domain) -> bytes:
-    """The 32-byte EIP-712 digest that the signer signs."""
-    return signing.keccak256(b"\x19\x01" + domain.separator() + signing.keccak256(preimage(struct)))
-
-
 def encode(struct: Struct, signature: bytes = b"") -> Entry:
     """The entry of a struct.
 
@@ -407,62 +356,6 @@ def decode(raw: bytes) -> Entry:
 def leaf_hash(raw: bytes) -> bytes:
     """SHA-256(0x00 ‖ entry)."""
     return hashlib.sha256(b"\x00" + raw).digest()
-
-
-def check_signer(struct: Struct, signature: bytes, domain: Domain, expected: str) -> None:
-    """Check that `expected` signed `struct`.
-
-    Raises:
-        BadSignature: naming who signed instead.
-    """
-    found = signing.recover(digest(struct, domain), signature)
-    if found != expected:
-        raise BadSignature(f"{type(struct).__name__} has to be signed by {expected}, it is signed by {found}")
-
-
-def encode_word(solidity: str, value: object) -> bytes:
-    """One EIP-712 atomic value as its 32-byte word.
-
-    Raises:
-        BadInput: the value does not fit the type.
-    """
-    if solidity == "bytes32" and isinstance(value, bytes) and len(value) == WORD:
-        return value
-    if solidity == "address" and isinstance(value, str) and _ADDRESS.match(value):
-        return bytes(12) + bytes.fromhex(value[2:])
-    if solidity == "bool" and isinstance(value, bool):
-        return int(value).to_bytes(WORD, "big")
-    if isinstance(value, int) and not isinstance(value, bool) and "int" in solidity:
-        return _encode_int(solidity, value)
-    raise BadInput(f"{value!r} is not a {solidity}")
-
-
-def _encode_int(solidity: str, value: int) -> bytes:
-    signed = solidity.startswith("int")
-    bits = int(solidity.removeprefix("int" if signed else "uint"))
-    low, high = (-(1 << bits - 1), 1 << bits - 1) if signed else (0, 1 << bits)
-    if not low <= value < high:
-        raise BadInput(f"{value} is not a {solidity}")
-    return value.to_bytes(WORD, "big", signed=signed)
-
-
-def decode_word(solidity: str, word: bytes) -> object:
-    """The value of one word.
-
-    Raises:
-        BadInput: bits that the type does not have are set.
-    """
-    if solidity == "bytes32":
-        return word
-    if solidity == "address":
-        value: object = "0x" + word[12:].hex()
-    elif solidity == "bool":
-        value = word[-1] == 1
-    else:
-        value = int.from_bytes(word, "big", signed=solidity.startswith("int"))
-    if encode_word(solidity, value) != word:
-        raise BadInput(f"{word.hex()} is not a {solidity}")
-    return value
 
 
 _KINDS = {type_hash(kind): kind for kind in ENTRY_TYPES}
