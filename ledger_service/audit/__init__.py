@@ -1,0 +1,1 @@
+"""The audit: re-read, re-check and recompute everything a log says, trusting nobody."""

@@ -1,0 +1,185 @@
+"""Reading a log from a running service."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from types import TracebackType
+from typing import Any
+
+import httpx
+
+from ledger_service.audit.login import login_message
+from ledger_service.audit.reading import as_count, as_object, as_text, member, parse_json
+from ledger_service.audit.source import (
+    MAX_JSON_BYTES,
+    MAX_LINE_BYTES,
+    MAX_TILE_BYTES,
+    campaign_page,
+    decode_text,
+)
+from ledger_service.commitments import Json
+from ledger_service.errors import BadInput, NotYours, Unauthenticated, Unavailable
+from ledger_service.log import tiles
+from ledger_service.log.checkpoint import MAX_NOTE_BYTES
+from ledger_service.signing import Wallet
+
+NEXT = "Crowdledger-Next"
+TRIES = 4
+MAX_PAGES = 1 << 20
+MAX_SECONDS = 300
+OPENINGS_PAGE = 1000
+BUNDLES_PAGE = 200
+
+
+class HttpSource:
+    """A service at a base URL. With a wallet it logs in (EIP-4361), to see the openings it may see.
+
+    Answers are read up to a bound, in bounded time; what says "try again" is tried again, up to four times.
+    """
+
+    def __init__(self, url: str, wallet: Wallet | None = None, client: httpx.Client | None = None) -> None:
+        self.name = url.rstrip("/")
+        timeout = httpx.Timeout(60.0, connect=10.0)
+        self._client = client or httpx.Client(base_url=self.name, timeout=timeout, follow_redirects=False)
+        self._wallet = wallet
+        self._token: str | None = None
+
+    def __enter__(self) -> HttpSource:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._client.close()
+
+    def checkpoint(self) -> str:
+        """The signed note."""
+        return decode_text(self._get("/checkpoint", MAX_NOTE_BYTES)[0], "the checkpoint")
+
+    def entries(self, index: int, width: int) -> bytes:
+        """An entry bundle."""
+        return self._get("/" + tiles.entries_path(index, width), MAX_TILE_BYTES)[0]
+
+    def info(self) -> dict[str, Json]:
+        """GET /v1/info."""
+        raw, _ = self._get("/v1/info", MAX_NOTE_BYTES)
+        return as_object(parse_json(raw, "/v1/info"), "/v1/info")
+
+    def campaigns(self) -> list[dict[str, Json]]:
+        """Every page of GET /v1/campaigns."""
+        found: list[dict[str, Json]] = []
+        after: dict[str, str] = {}
+        for _ in range(MAX_PAGES):
+            page, following = campaign_page(self._get("/v1/campaigns", MAX_JSON_BYTES, after)[0])
+            found += page
+            if following is None:
+                return found
+            after = {"after": str(following)}
+        raise BadInput("the list of campaigns does not end")
+
+    def openings(self, campaign: bytes) -> Iterator[Json] | None:
+        """Every page of GET /v1/campaigns/{id}/openings."""
+        lines = self._pages(f"/v1/campaigns/0x{campaign.hex()}/openings", {"limit": str(OPENINGS_PAGE)})
+        return None if lines is None else (parse_json(line, "openings") for line in lines)
+
+    def bundles(self, campaign: bytes, kind: str) -> Iterator[bytes] | None:
+        """Every page of GET /v1/campaigns/{id}/bundles."""
+        query = {"kind": kind, "limit": str(BUNDLES_PAGE)}
+        return self._pages(f"/v1/campaigns/0x{campaign.hex()}/bundles", query)
+
+    def _pages(self, path: str, query: dict[str, str]) -> Iterator[bytes] | None:
+        """The lines of all pages; None when there is no wallet, or this one may not see them."""
+        if self._wallet is None:
+            return None
+        try:
+            first = self._get(path, MAX_JSON_BYTES, query)
+        except (NotYours, Unauthenticated):
+            return None
+        return self._following(path, query, first)
+
+    def _following(
+        self, path: str, query: dict[str, str], page: tuple[bytes, httpx.Headers]
+    ) -> Iterator[bytes]:
+        after = -1
+        while True:
+            raw, headers = page
+            for line in raw.split(b"\n"):
+                if len(line) > MAX_LINE_BYTES:
+                    raise BadInput(f"{path} has a line of more than {MAX_LINE_BYTES} bytes")
+                if line:
+                    yield line
+            if NEXT not in headers:
+                return
+            after = _next_index(headers[NEXT], after)
+            page = self._get(path, MAX_JSON_BYTES, query | {"after": str(after)})
+
+    def _get(self, path: str, limit: int, query: dict[str, str] | None = None) -> tuple[bytes, httpx.Headers]:
+        for attempt in range(TRIES - 1):
+            try:
+                return self._get_once(path, limit, query)
+            except Unavailable:
+                time.sleep(0.25 * 2**attempt)
+        return self._get_once(path, limit, query)
+
+    def _get_once(self, path: str, limit: int, query: dict[str, str] | None) -> tuple[bytes, httpx.Headers]:
+        headers = {"Authorization": f"Bearer {self._login()}"} if self._wallet else {}
+        return self._exchange("GET", path, limit, params=query, headers=headers)
+
+    def _exchange(self, method: str, path: str, limit: int, **more: Any) -> tuple[bytes, httpx.Headers]:
+        try:
+            with self._client.stream(method, path, **more) as answer:
+                raw = _bounded(answer, limit, path)
+        except (httpx.HTTPError, httpx.InvalidURL) as error:
+            raise Unavailable(f"{self.name}{path} does not answer: {error}") from error
+        _raise_for(answer.status_code, self.name + path, raw)
+        return raw, answer.headers
+
+    def _login(self) -> str:
+        """The session's token; logs in when there is none yet."""
+        if self._token is None and self._wallet is not None:
+            raw, _ = self._exchange("GET", "/v1/auth/nonce", MAX_NOTE_BYTES)
+            nonce = as_text(member(as_object(parse_json(raw, "nonce"), "nonce"), "nonce", "nonce"), "nonce")
+            raw, _ = self._exchange("GET", "/v1/info", MAX_NOTE_BYTES)
+            info = as_object(parse_json(raw, "/v1/info"), "/v1/info")
+            chain_id = as_count(member(info, "chain_id", "/v1/info"), "chain_id")
+            message = login_message(self.name, self._wallet.address, chain_id, nonce, datetime.now(UTC))
+            body = {"message": message, "signature": "0x" + self._wallet.sign_text(message).hex()}
+            raw, _ = self._exchange("POST", "/v1/auth/login", MAX_NOTE_BYTES, json=body)
+            session = as_object(parse_json(raw, "login"), "the login's answer")
+            self._token = as_text(member(session, "token", "the login's answer"), "token")
+        return self._token or ""
+
+
+def _bounded(answer: httpx.Response, limit: int, path: str) -> bytes:
+    """The body, as long as it keeps to `limit` bytes and to the whole time allowed."""
+    deadline = time.monotonic() + MAX_SECONDS
+    body = bytearray()
+    for chunk in answer.iter_bytes():
+        body += chunk
+        if len(body) > limit:
+            raise BadInput(f"{path} answers with more than {limit} bytes")
+        if time.monotonic() > deadline:
+            raise Unavailable(f"{path} does not answer in full within {MAX_SECONDS} s")
+    return bytes(body)
+
+
+def _raise_for(status: int, url: str, body: bytes) -> None:
+    """Turn any status but success into one of our errors; the server's words are only ever shown."""
+    if 200 <= status < 300:
+        return
+    words = body[:300].decode(errors="replace")
+    if status in (408, 425, 429) or status >= 500:
+        raise Unavailable(f"{url} answers {status}: {words}")
+    if status in (401, 403):
+        raise Unauthenticated(f"{url} answers {status}: {words}")
+    if status == 404:
+        raise NotYours(f"{url} answers 404: {words}")
+    raise BadInput(f"{url} answers {status}: {words}")
+
+
+def _next_index(header: str, after: int) -> int:
+    if not header.isascii() or not header.isdigit() or len(header) > 15 or int(header) <= after:
+        raise BadInput(f"{NEXT} is {header[:40]!r} after {after}: pages must go forward")
+    return int(header)
