@@ -1,0 +1,98 @@
+"""Matching runs and the assignments they made."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from sqlalchemy import Connection, func, select, update
+from sqlalchemy.dialects.postgresql import insert
+
+from ledger_service.commitments import Json
+from ledger_service.store.rows import columns, many
+from ledger_service.store.tables import assignments, matchings
+
+
+@dataclass(frozen=True, slots=True)
+class AssignmentRow:
+    """One item given to one worker: open, done or expired."""
+
+    leaf: bytes
+    index: int
+    campaign: bytes
+    item: bytes
+    worker: str
+    run: bytes
+    assigned_at: int
+    due_at: int
+    state: str
+
+
+class Assignments:
+    """The assignment rows and the matching runs behind them."""
+
+    def __init__(self, connection: Connection) -> None:
+        self._connection = connection
+
+    def add_run(
+        self, leaf: bytes, index: int, campaign: bytes, workers: list[str], prices: list[str]
+    ) -> None:
+        """Record a matching run with the dual price of each worker."""
+        values: dict[str, Json] = {"workers": workers, "prices": prices}
+        self._connection.execute(
+            insert(matchings).values(leaf=leaf, index=index, campaign=campaign, **values)
+        )
+
+    def add(self, rows: Sequence[AssignmentRow]) -> None:
+        """Record assignments that were appended to the log."""
+        names = AssignmentRow.__slots__
+        self._connection.execute(
+            insert(assignments), [{name: getattr(row, name) for name in names} for row in rows]
+        )
+
+    def open_of(self, worker: str, now: int, limit: int) -> list[AssignmentRow]:
+        """The open, not yet overdue assignments of a worker, oldest first."""
+        query = (
+            select(*columns(assignments, AssignmentRow))
+            .where(assignments.c.worker == worker, assignments.c.state == "open", assignments.c.due_at >= now)
+            .order_by(assignments.c.index)
+            .limit(limit)
+        )
+        return many(AssignmentRow, self._connection.execute(query))
+
+    def of_worker(self, worker: str, campaign: bytes, items: Sequence[bytes]) -> dict[bytes, AssignmentRow]:
+        """The worker's assignments of the named items, by item; their rows stay locked."""
+        query = (
+            select(*columns(assignments, AssignmentRow))
+            .where(assignments.c.worker == worker, assignments.c.campaign == campaign)
+            .where(assignments.c.item.in_(list(items)))
+            .order_by(assignments.c.index)
+            .with_for_update()
+        )
+        return {row.item: row for row in many(AssignmentRow, self._connection.execute(query))}
+
+    def of_campaign(self, campaign: bytes) -> list[AssignmentRow]:
+        """All assignments of a campaign, in log order."""
+        query = (
+            select(*columns(assignments, AssignmentRow))
+            .where(assignments.c.campaign == campaign)
+            .order_by(assignments.c.index)
+        )
+        return many(AssignmentRow, self._connection.execute(query))
+
+    def done(self, leaves: Sequence[bytes]) -> None:
+        """Mark assignments as answered."""
+        change = update(assignments).where(assignments.c.leaf.in_(list(leaves)))
+        self._connection.execute(change.values(state="done"))
+
+    def expire(self, campaign: bytes, before: int) -> int:
+        """Mark open assignments that were due before a time as expired; returns how many."""
+        change = update(assignments).where(
+            assignments.c.campaign == campaign, assignments.c.state == "open", assignments.c.due_at < before
+        )
+        return self._connection.execute(change.values(state="expired")).rowcount
+
+    def count(self, campaign: bytes, state: str) -> int:
+        """How many assignments of a campaign are in a state."""
+        query = select(func.count()).where(assignments.c.campaign == campaign, assignments.c.state == state)
+        return self._connection.scalar(query) or 0

@@ -1,0 +1,184 @@
+"""Campaigns, who may audit them, and their items and gold answers."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from sqlalchemy import Connection, func, select, update
+from sqlalchemy.dialects.postgresql import insert
+
+from ledger_service.commitments import Json
+from ledger_service.errors import NotYours
+from ledger_service.store.rows import columns, many, one
+from ledger_service.store.tables import auditors, campaigns, gold, items
+from ledger_service.terms import Terms
+
+
+@dataclass(frozen=True, slots=True)
+class CampaignRow:
+    """One campaign; `leaf` and `index` are those of its entry, once published."""
+
+    number: int
+    campaign: bytes
+    requester: str
+    terms: Json
+    specification: Json
+    signature: bytes
+    created_at: int
+    state: str
+    closing: bool
+    budget: int
+    leaf: bytes | None
+    index: int | None
+
+    @property
+    def escrow_terms(self) -> Terms:
+        """The terms as the contract takes them."""
+        return Terms.from_json(self.terms)
+
+
+@dataclass(frozen=True, slots=True)
+class ItemRow:
+    """One item at its position; the opening is sealed for the requester."""
+
+    position: int
+    item: bytes
+    opening: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class GoldRow:
+    """One item whose answer is known beforehand; `answer` is the commitment."""
+
+    item: bytes
+    answer: bytes
+    opening: bytes
+
+
+class Campaigns:
+    """The campaign rows."""
+
+    def __init__(self, connection: Connection) -> None:
+        self._connection = connection
+
+    def add(self, values: dict[str, Any]) -> bool:
+        """Insert a draft; False when the campaign is there already."""
+        row = insert(campaigns).values(**values).on_conflict_do_nothing(index_elements=["campaign"])
+        return self._connection.execute(row.returning(campaigns.c.number)).one_or_none() is not None
+
+    def get(self, campaign: bytes, *, lock: bool = False) -> CampaignRow:
+        """The campaign.
+
+        Raises:
+            NotYours: there is none.
+        """
+        query = select(*columns(campaigns, CampaignRow)).where(campaigns.c.campaign == campaign)
+        found = one(CampaignRow, self._connection.execute(query.with_for_update() if lock else query).first())
+        if found is None:
+            raise NotYours("there is no such campaign")
+        return found
+
+    def page(self, after: int, limit: int) -> list[CampaignRow]:
+        """Published campaigns in order of creation, after a number."""
+        query = (
+            select(*columns(campaigns, CampaignRow))
+            .where(campaigns.c.number > after, campaigns.c.state != "draft")
+            .order_by(campaigns.c.number)
+            .limit(limit)
+        )
+        return many(CampaignRow, self._connection.execute(query))
+
+    def unfinished(self) -> list[bytes]:
+        """Ids of the published campaigns that still have a step to take, oldest first."""
+        query = (
+            select(campaigns.c.campaign)
+            .where(campaigns.c.state.not_in(["draft", "finished"]))
+            .order_by(campaigns.c.number)
+        )
+        return list(self._connection.scalars(query))
+
+    def change(self, campaign: bytes, **values: Any) -> None:
+        """Set columns of one campaign."""
+        self._connection.execute(update(campaigns).where(campaigns.c.campaign == campaign).values(**values))
+
+    def add_auditor(self, campaign: bytes, address: str) -> None:
+        """Let `address` read the campaign's openings; twice is once."""
+        row = insert(auditors).values(campaign=campaign, address=address)
+        self._connection.execute(row.on_conflict_do_nothing())
+
+    def may_audit(self, campaign: bytes, address: str) -> bool:
+        """Whether `address` is the requester or one whom it named."""
+        if self.get(campaign).requester == address:
+            return True
+        query = select(auditors.c.address).where(
+            auditors.c.campaign == campaign, auditors.c.address == address
+        )
+        return self._connection.scalar(query) is not None
+
+
+class Items:
+    """Items and gold answers of campaigns."""
+
+    def __init__(self, connection: Connection) -> None:
+        self._connection = connection
+
+    def put(self, campaign: bytes, rows: Sequence[ItemRow]) -> None:
+        """Insert or replace items by position."""
+        values = [
+            {"campaign": campaign, "position": r.position, "item": r.item, "opening": r.opening} for r in rows
+        ]
+        row = insert(items)
+        changed = {"item": row.excluded.item, "opening": row.excluded.opening}
+        self._connection.execute(
+            row.on_conflict_do_update(index_elements=["campaign", "position"], set_=changed), values
+        )
+
+    def put_gold(self, campaign: bytes, rows: Sequence[GoldRow]) -> None:
+        """Insert or replace gold answers by item."""
+        values = [
+            {"campaign": campaign, "item": r.item, "answer": r.answer, "opening": r.opening} for r in rows
+        ]
+        row = insert(gold)
+        changed = {"answer": row.excluded.answer, "opening": row.excluded.opening}
+        self._connection.execute(
+            row.on_conflict_do_update(index_elements=["campaign", "item"], set_=changed), values
+        )
+
+    def count(self, campaign: bytes) -> int:
+        """How many items there are."""
+        query = select(func.count()).select_from(items).where(items.c.campaign == campaign)
+        return self._connection.scalar(query) or 0
+
+    def count_gold(self, campaign: bytes) -> int:
+        """How many gold answers there are."""
+        query = select(func.count()).select_from(gold).where(gold.c.campaign == campaign)
+        return self._connection.scalar(query) or 0
+
+    def page(self, campaign: bytes, after: int = -1, limit: int | None = None) -> list[ItemRow]:
+        """Items in order of position, after a position."""
+        query = (
+            select(*columns(items, ItemRow))
+            .where(items.c.campaign == campaign, items.c.position > after)
+            .order_by(items.c.position)
+            .limit(limit)
+        )
+        return many(ItemRow, self._connection.execute(query))
+
+    def ids(self, campaign: bytes) -> list[bytes]:
+        """All item ids in order of position."""
+        query = select(items.c.item).where(items.c.campaign == campaign).order_by(items.c.position)
+        return list(self._connection.scalars(query))
+
+    def find(self, campaign: bytes, wanted: Sequence[bytes]) -> dict[bytes, ItemRow]:
+        """The named items that exist, by id."""
+        query = select(*columns(items, ItemRow)).where(
+            items.c.campaign == campaign, items.c.item.in_(list(wanted))
+        )
+        return {row.item: row for row in many(ItemRow, self._connection.execute(query))}
+
+    def gold(self, campaign: bytes) -> list[GoldRow]:
+        """The gold answers, by item id."""
+        query = select(*columns(gold, GoldRow)).where(gold.c.campaign == campaign).order_by(gold.c.item)
+        return many(GoldRow, self._connection.execute(query))

@@ -1,0 +1,99 @@
+"""Labels with their receipts, and the reviews of them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from sqlalchemy import Connection, func, insert, select
+
+from ledger_service.store.rows import columns, many, one
+from ledger_service.store.tables import labels, reviews
+
+
+@dataclass(frozen=True, slots=True)
+class LabelRow:
+    """One answer; the opening is sealed for the worker, `receipt` is the operator's signature."""
+
+    leaf: bytes
+    index: int
+    campaign: bytes
+    item: bytes
+    worker: str
+    assignment: bytes
+    grant_leaf: bytes
+    made_at: int
+    opening: bytes
+    deadline: int
+    receipt: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class ReviewRow:
+    """The verdict on a label; the reason's opening is sealed for the worker."""
+
+    label: bytes
+    leaf: bytes
+    index: int
+    campaign: bytes
+    verdict: int
+    opening: bytes
+
+
+class Labels:
+    """The label rows and their reviews."""
+
+    def __init__(self, connection: Connection) -> None:
+        self._connection = connection
+
+    def add(self, rows: Sequence[LabelRow]) -> None:
+        """Record labels that were appended to the log."""
+        names = LabelRow.__slots__
+        self._connection.execute(
+            insert(labels), [{name: getattr(row, name) for name in names} for row in rows]
+        )
+
+    def find(self, leaves: Sequence[bytes]) -> dict[bytes, LabelRow]:
+        """The named labels that exist, by leaf hash."""
+        query = select(*columns(labels, LabelRow)).where(labels.c.leaf.in_(list(leaves)))
+        return {row.leaf: row for row in many(LabelRow, self._connection.execute(query))}
+
+    def get(self, leaf: bytes) -> LabelRow | None:
+        """One label, if it exists."""
+        query = select(*columns(labels, LabelRow)).where(labels.c.leaf == leaf)
+        return one(LabelRow, self._connection.execute(query).first())
+
+    def page(self, campaign: bytes, after: int = -1, limit: int | None = None) -> list[LabelRow]:
+        """Labels of a campaign in log order, after an index."""
+        query = (
+            select(*columns(labels, LabelRow))
+            .where(labels.c.campaign == campaign, labels.c.index > after)
+            .order_by(labels.c.index)
+            .limit(limit)
+        )
+        return many(LabelRow, self._connection.execute(query))
+
+    def count(self, campaign: bytes) -> int:
+        """How many labels a campaign has."""
+        return self._connection.scalar(select(func.count()).where(labels.c.campaign == campaign)) or 0
+
+    def add_reviews(self, rows: Sequence[ReviewRow]) -> None:
+        """Record reviews that were appended to the log."""
+        names = ReviewRow.__slots__
+        self._connection.execute(
+            insert(reviews), [{name: getattr(row, name) for name in names} for row in rows]
+        )
+
+    def reviews(self, campaign: bytes) -> list[ReviewRow]:
+        """All reviews of a campaign, in log order."""
+        query = (
+            select(*columns(reviews, ReviewRow))
+            .where(reviews.c.campaign == campaign)
+            .order_by(reviews.c.index)
+        )
+        return many(ReviewRow, self._connection.execute(query))
+
+    def reviews_of(self, leaves: Sequence[bytes]) -> dict[bytes, ReviewRow]:
+        """Reviews by the leaf hash of their label."""
+        query = select(*columns(reviews, ReviewRow)).where(reviews.c.label.in_(list(leaves)))
+        return {row.label: row for row in many(ReviewRow, self._connection.execute(query))}

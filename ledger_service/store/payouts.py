@@ -1,0 +1,103 @@
+"""What is owed: payouts, the settlement they add up to, and the payroll posted for them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from sqlalchemy import Connection, insert, select
+
+from ledger_service.commitments import Json
+from ledger_service.store.rows import columns, many, one
+from ledger_service.store.tables import payouts, payrolls, settlements
+
+
+@dataclass(frozen=True, slots=True)
+class PayoutRow:
+    """What one worker has earned in all; `position` is its place in the payroll tree."""
+
+    campaign: bytes
+    worker: str
+    position: int
+    leaf: bytes
+    index: int
+    run: bytes
+    amount: int
+    statement: Json
+    epoch: int
+    signature: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class SettlementRow:
+    """What a campaign owes in all."""
+
+    campaign: bytes
+    leaf: bytes
+    index: int
+    run: bytes
+    total: int
+
+
+@dataclass(frozen=True, slots=True)
+class PayrollRow:
+    """A payroll as it is posted; `evidence` is the anchored size that holds its payouts."""
+
+    campaign: bytes
+    epoch: int
+    root: bytes
+    count: int
+    total: int
+    entries: bytes
+    evidence: int
+
+
+class Payouts:
+    """Payouts, settlements and payrolls."""
+
+    def __init__(self, connection: Connection) -> None:
+        self._connection = connection
+
+    def add(self, rows: Sequence[PayoutRow], settlement: SettlementRow) -> None:
+        """Record payouts and the settlement that were appended to the log."""
+        names = PayoutRow.__slots__
+        if rows:
+            self._connection.execute(insert(payouts), [{n: getattr(row, n) for n in names} for row in rows])
+        values = {name: getattr(settlement, name) for name in SettlementRow.__slots__}
+        self._connection.execute(insert(settlements).values(**values))
+
+    def of_campaign(self, campaign: bytes) -> list[PayoutRow]:
+        """All payouts of a campaign by position in the payroll."""
+        query = (
+            select(*columns(payouts, PayoutRow))
+            .where(payouts.c.campaign == campaign)
+            .order_by(payouts.c.position)
+        )
+        return many(PayoutRow, self._connection.execute(query))
+
+    def of_worker(self, campaign: bytes, worker: str) -> PayoutRow | None:
+        """What one worker has earned in a campaign, once judged."""
+        query = select(*columns(payouts, PayoutRow)).where(
+            payouts.c.campaign == campaign, payouts.c.worker == worker
+        )
+        return one(PayoutRow, self._connection.execute(query).first())
+
+    def settlement(self, campaign: bytes) -> SettlementRow | None:
+        """The campaign's settlement, once there is one."""
+        query = select(*columns(settlements, SettlementRow)).where(settlements.c.campaign == campaign)
+        return one(SettlementRow, self._connection.execute(query).first())
+
+    def add_payroll(self, row: PayrollRow) -> None:
+        """Record the payroll that is about to be posted."""
+        values = {name: getattr(row, name) for name in PayrollRow.__slots__}
+        self._connection.execute(insert(payrolls).values(**values))
+
+    def payroll(self, campaign: bytes) -> PayrollRow | None:
+        """The campaign's newest payroll, once there is one."""
+        query = (
+            select(*columns(payrolls, PayrollRow))
+            .where(payrolls.c.campaign == campaign)
+            .order_by(payrolls.c.epoch.desc())
+            .limit(1)
+        )
+        return one(PayrollRow, self._connection.execute(query).first())

@@ -1,0 +1,27 @@
+"""From database rows to frozen dataclasses whose fields are named as the columns."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import fields
+from typing import Any, TypeVar
+
+from sqlalchemy import Row, Table
+from sqlalchemy.sql.elements import KeyedColumnElement
+
+Record = TypeVar("Record")
+
+
+def columns(table: Table, kind: type[Any]) -> list[KeyedColumnElement[Any]]:
+    """The columns of `table` that the dataclass `kind` has."""
+    return [table.c[field.name] for field in fields(kind)]
+
+
+def one(kind: type[Record], row: Row[Any] | None) -> Record | None:
+    """The record of a row, or None."""
+    return None if row is None else kind(**row._mapping)
+
+
+def many(kind: type[Record], found: Iterable[Row[Any]]) -> list[Record]:
+    """The records of rows, in their order."""
+    return [kind(**row._mapping) for row in found]

@@ -1,0 +1,128 @@
+"""The one database: transactions, and the repositories within one."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from functools import cached_property
+
+from sqlalchemy import Connection, Engine, create_engine
+from sqlalchemy.exc import OperationalError
+
+from ledger_service.errors import Unavailable
+from ledger_service.log.checkpoint import LogKey
+from ledger_service.log.tiles import TileCache
+from ledger_service.store.anchors import Anchors
+from ledger_service.store.assignments import Assignments
+from ledger_service.store.campaigns import Campaigns, Items
+from ledger_service.store.chain import ChainEvents, ChainIntents
+from ledger_service.store.judgements import Judgements
+from ledger_service.store.labels import Labels
+from ledger_service.store.log import Log
+from ledger_service.store.payouts import Payouts
+from ledger_service.store.sessions import Sessions
+from ledger_service.store.vault import Vault
+from ledger_service.store.workers import Workers
+
+
+class UnitOfWork:
+    """One transaction: what its repositories write is committed together, or not at all."""
+
+    def __init__(self, connection: Connection, store: Store) -> None:
+        self.connection = connection
+        self._store = store
+
+    @cached_property
+    def log(self) -> Log:
+        """Entries, tiles, head."""
+        return Log(self.connection, self._store.log_key, self._store.tiles)
+
+    @cached_property
+    def vault(self) -> Vault:
+        """Encrypted openings."""
+        return Vault(self.connection, self._store.storage_key)
+
+    @cached_property
+    def campaigns(self) -> Campaigns:
+        """Campaigns and their auditors."""
+        return Campaigns(self.connection)
+
+    @cached_property
+    def items(self) -> Items:
+        """Items and gold answers."""
+        return Items(self.connection)
+
+    @cached_property
+    def workers(self) -> Workers:
+        """Profiles, grants, offers."""
+        return Workers(self.connection)
+
+    @cached_property
+    def assignments(self) -> Assignments:
+        """Matching runs and assignments."""
+        return Assignments(self.connection)
+
+    @cached_property
+    def labels(self) -> Labels:
+        """Labels and reviews."""
+        return Labels(self.connection)
+
+    @cached_property
+    def judgements(self) -> Judgements:
+        """Runs, truths, reputations."""
+        return Judgements(self.connection)
+
+    @cached_property
+    def payouts(self) -> Payouts:
+        """Payouts, settlements, payrolls."""
+        return Payouts(self.connection)
+
+    @cached_property
+    def anchors(self) -> Anchors:
+        """Heads on their way to the chain."""
+        return Anchors(self.connection)
+
+    @cached_property
+    def sessions(self) -> Sessions:
+        """Login nonces and sessions."""
+        return Sessions(self.connection)
+
+    @cached_property
+    def intents(self) -> ChainIntents:
+        """What is to be written to the chain."""
+        return ChainIntents(self.connection)
+
+    @cached_property
+    def events(self) -> ChainEvents:
+        """What was read from the chain."""
+        return ChainEvents(self.connection)
+
+
+class Store:
+    """The database and the two keys that its rows are made with. Neither key appears in `repr`."""
+
+    def __init__(self, engine: Engine, log_key: LogKey, storage_key: bytes) -> None:
+        self.engine, self.log_key, self.storage_key = engine, log_key, storage_key
+        self.tiles = TileCache()
+
+    @contextmanager
+    def begin(self) -> Iterator[UnitOfWork]:
+        """A transaction: committed at the end, rolled back when anything is raised.
+
+        Raises:
+            Unavailable: the database does not answer.
+        """
+        try:
+            with self.engine.begin() as connection:
+                yield UnitOfWork(connection, self)
+        except OperationalError as error:
+            raise Unavailable("the database does not answer") from error
+
+    def close(self) -> None:
+        """Close all connections."""
+        self.engine.dispose()
+
+
+def connect(database_url: str) -> Engine:
+    """An engine for a PostgreSQL URL (psycopg 3)."""
+    return create_engine(database_url, pool_pre_ping=True, pool_size=10, max_overflow=10)

@@ -1,0 +1,106 @@
+"""Content at rest: every opening is encrypted under a key of its subject.
+
+AES-256-GCM (NIST SP 800-38D), a random 96-bit nonce per opening, and the commitment as associated data, so
+that a ciphertext cannot be moved to another entry. The subject's key is wrapped under the service's storage
+key; once its row is destroyed nobody reads the content again, while every proof stays valid.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+import os
+from dataclasses import dataclass
+
+from cryptography.exceptions import InvalidTag
+from cryptography.hazmat.primitives.ciphers.aead import AESGCM
+from sqlalchemy import Connection, select
+from sqlalchemy.dialects.postgresql import insert
+
+from ledger_service import commitments
+from ledger_service.commitments import Json
+from ledger_service.errors import Corrupt, NotYours
+from ledger_service.store import tables
+
+_NONCE_BYTES = 12
+_KEY_BYTES = 32
+
+
+@dataclass(frozen=True, slots=True)
+class Opening:
+    """A JSON value and the salt under which it is committed."""
+
+    content: Json
+    salt: bytes
+
+    @property
+    def commitment(self) -> bytes:
+        """SHA-256(salt ‖ JCS(content)), 32 bytes."""
+        return commitments.commit(self.content, self.salt)
+
+    def to_json(self) -> Json:
+        """As it stands in bundles and answers."""
+        return {"content": self.content, "salt": "0x" + self.salt.hex()}
+
+
+class Vault:
+    """Seals and opens openings within one transaction."""
+
+    def __init__(self, connection: Connection, storage_key: bytes) -> None:
+        self._connection = connection
+        self._wrapper = AESGCM(storage_key)
+        self._salt_key = hmac.digest(storage_key, b"salts", "sha256")
+        self._keys: dict[str, AESGCM] = {}
+
+    def seal(self, subject: str, opening: Opening) -> bytes:
+        """Encrypt an opening under the key of `subject`, which is made when it is the first."""
+        nonce = os.urandom(_NONCE_BYTES)
+        plain = opening.salt + commitments.canonical(opening.content)
+        return nonce + self._key(subject, make=True).encrypt(nonce, plain, opening.commitment)
+
+    def open(self, subject: str, sealed: bytes, commitment: bytes) -> Opening:
+        """Decrypt what `seal` made.
+
+        Raises:
+            NotYours: the subject's key was destroyed.
+            Corrupt: the row was changed, or belongs to another commitment.
+        """
+        key = self._key(subject, make=False)
+        try:
+            plain = key.decrypt(sealed[:_NONCE_BYTES], sealed[_NONCE_BYTES:], commitment)
+        except InvalidTag as error:
+            raise Corrupt(f"the stored opening of {commitment.hex()} does not decrypt") from error
+        salt, content = plain[: commitments.SALT_BYTES], plain[commitments.SALT_BYTES :]
+        return Opening(commitments.parse_canonical(content), salt)
+
+    def salt(self, *context: bytes) -> bytes:
+        """A secret salt that is the same whenever the same thing is committed again.
+
+        A step that is repeated after a crash therefore makes the same entries.
+        """
+        message = b"".join(hashlib.sha256(part).digest() for part in context)
+        return hmac.digest(self._salt_key, message, "sha256")
+
+    def _key(self, subject: str, *, make: bool) -> AESGCM:
+        known = self._keys.get(subject)
+        if known is None:
+            wrapped = self._wrapped(subject)
+            if wrapped is None and make:
+                wrapped = self._make(subject)
+            if wrapped is None:
+                raise NotYours("this content was erased")
+            secret = self._wrapper.decrypt(wrapped[:_NONCE_BYTES], wrapped[_NONCE_BYTES:], subject.encode())
+            known = self._keys[subject] = AESGCM(secret)
+        return known
+
+    def _wrapped(self, subject: str) -> bytes | None:
+        row = tables.subject_keys
+        return self._connection.scalar(select(row.c.wrapped).where(row.c.subject == subject))
+
+    def _make(self, subject: str) -> bytes | None:
+        nonce, secret = os.urandom(_NONCE_BYTES), os.urandom(_KEY_BYTES)
+        wrapped = nonce + self._wrapper.encrypt(nonce, secret, subject.encode())
+        fresh = insert(tables.subject_keys).values(subject=subject, wrapped=wrapped)
+        # Two first uses at once: the first row wins, and the other transaction reads it back.
+        self._connection.execute(fresh.on_conflict_do_nothing())
+        return self._wrapped(subject)
