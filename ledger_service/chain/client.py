@@ -177,6 +177,16 @@ class ChainClient:
             raise Corrupt(f"sent a transaction, the node calls it {found.hex()}")
         return found
 
+    def knows(self, transaction: bytes) -> bool:
+        """Whether the node has this transaction, mined or waiting."""
+        answer = self._rpc.ask("eth_getTransactionByHash", "0x" + transaction.hex())
+        if answer is None:
+            return False
+        found = rpc.data(rpc.fields(answer, "transaction").get("hash"), "transaction hash", 32)
+        if found != transaction:
+            raise Corrupt(f"asked for transaction {transaction.hex()}, got {found.hex()}")
+        return True
+
     def receipt(self, transaction: bytes) -> Receipt | None:
         """The receipt of a transaction, None where it is not mined on the node's present chain."""
         answer = self._rpc.ask("eth_getTransactionReceipt", "0x" + transaction.hex())

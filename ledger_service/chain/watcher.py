@@ -1,0 +1,225 @@
+"""The chain watcher: the events of our contracts as rows, in the chain's order, corrected when the chain is.
+
+One `step`:
+
+1. Stands still while an alarm is set.
+2. Compares the newest block hash that is kept with the chain. Where they differ, walks down to the last
+   block on which both agree, and forgets every row above it. Below a block that was final: alarm, `Corrupt`.
+3. Reads pages of events up to the newest block, with the hashes of the blocks that may still be abandoned.
+   A page is kept only if its last block is the same before and after the reading, and links to what is kept.
+4. Marks as final what has become final.
+
+The cursor moves in the same transaction as the rows; no call to the node happens inside one.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, cast
+
+from ledger_service.chain import abi
+from ledger_service.chain.client import Block, ChainClient, Log
+from ledger_service.chain.rpc import AnswerTooLarge, RpcRefused
+from ledger_service.errors import Corrupt, Unavailable
+from ledger_service.store.chain import Transactions
+from ledger_service.store.chain_events import ChainEvents, Cursor, NewEvent
+
+_log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class WatcherPolicy:
+    """Blocks in one question, questions in one step, and block hashes that are kept: the deepest
+    reorganisation that is followed."""
+
+    page: int = 2_000
+    pages: int = 50
+    keep: int = 256
+
+
+@dataclass(frozen=True, slots=True)
+class WatchReport:
+    """What a step did. `behind` is the number of blocks still to be read."""
+
+    added: int
+    rolled_back: int
+    became_final: int
+    read_to: int
+    behind: int
+
+
+@dataclass(frozen=True, slots=True)
+class _Page:
+    logs: list[Log]
+    hashes: dict[int, bytes]
+
+
+class ChainWatcher:
+    """Reads `contracts` (by lower-case address) from `first_block` on into the rows of `stream`."""
+
+    def __init__(
+        self,
+        client: ChainClient,
+        transactions: Transactions,
+        contracts: Mapping[str, abi.Artifact],
+        *,
+        stream: str = "contracts",
+        first_block: int = 0,
+        policy: WatcherPolicy | None = None,
+        boundary: Callable[[str], None] = lambda point: None,
+    ) -> None:
+        self._client, self._transactions, self._contracts = client, transactions, dict(contracts)
+        self._stream, self._first = stream, first_block
+        self._policy = policy or WatcherPolicy()
+        self._boundary = boundary
+        self._size = self._policy.page
+
+    def step(self) -> WatchReport:
+        """One pass.
+
+        Raises:
+            Unavailable: the node does not answer, or is behind what was read.
+            Corrupt: a final block was abandoned, or an alarm is set already.
+        """
+        self._client.check_chain()
+        cursor = self._begin()
+        finalized, head = self._client.finalized(), self._client.head()
+        ancestor = self._ancestor(cursor, head)
+        rolled_back = self._roll_back(cursor, ancestor) if ancestor < cursor.read_to else 0
+        read_to, added = ancestor, 0
+        for _ in range(self._policy.pages):
+            if read_to >= head.number:
+                break
+            kept = self._read(read_to, head, finalized)
+            if kept is None:
+                break
+            read_to, count = kept
+            added += count
+        final = self._finalise(min(finalized.number, read_to))
+        return WatchReport(added, rolled_back, final, read_to, max(0, head.number - read_to))
+
+    def resume(self) -> None:
+        """A person has looked at the alarm: forget it."""
+        with self._transactions() as connection:
+            ChainEvents(connection, self._stream).resume()
+
+    def _begin(self) -> Cursor:
+        with self._transactions() as connection:
+            rows = ChainEvents(connection, self._stream)
+            cursor = rows.cursor() or rows.begin(self._client.chain_id, self._first)
+        if cursor.chain_id != self._client.chain_id:
+            raise Corrupt(f"stream {self._stream} is of chain {cursor.chain_id}, not {self._client.chain_id}")
+        if cursor.alarm is not None:
+            raise Corrupt(f"stream {self._stream} stands still: {cursor.alarm}")
+        return cursor
+
+    def _ancestor(self, cursor: Cursor, head: Block) -> int:
+        """The newest block that was read and is still on the chain."""
+        if head.number < cursor.final_to:
+            raise Unavailable(f"the node is at block {head.number}, and {cursor.final_to} was final")
+        with self._transactions() as connection:
+            hashes = ChainEvents(connection, self._stream).hashes()
+        for number in sorted(hashes, reverse=True):
+            block = self._client.block(number)
+            if block is not None and block.hash == hashes[number]:
+                return number
+            if number <= cursor.final_to:
+                self._alarm(f"block {number} was final and has been abandoned")
+        if hashes:
+            self._alarm(f"the chain was reorganised below block {min(hashes)}, the oldest that is kept")
+        return cursor.read_to
+
+    def _alarm(self, sentence: str) -> None:
+        with self._transactions() as connection:
+            ChainEvents(connection, self._stream).stop(sentence)
+        _log.error("stream %s: %s", self._stream, sentence)
+        raise Corrupt(f"stream {self._stream}: {sentence}")
+
+    def _roll_back(self, cursor: Cursor, ancestor: int) -> int:
+        with self._transactions() as connection:
+            rows = ChainEvents(connection, self._stream)
+            if rows.lock() != cursor:
+                raise Unavailable(f"stream {self._stream} is read by somebody else too")
+            count = rows.roll_back(ancestor)
+        _log.warning("stream %s: back to block %d, %d events forgotten", self._stream, ancestor, count)
+        return count
+
+    def _read(self, read_to: int, head: Block, finalized: Block) -> tuple[int, int] | None:
+        """Read one page and keep it: how far, and how many events. None when the chain changed meanwhile."""
+        last = min(read_to + self._size, head.number)
+        before = self._client.block(last)
+        logs, last = self._logs(read_to + 1, last)
+        hashes = self._hashes(max(read_to + 1, min(finalized.number, last)), last, head)
+        after = self._client.block(last)
+        if before is None or after is None or after.hash != hashes.get(last):
+            return None
+        if before.number == last and before.hash != after.hash:
+            return None
+        events = self._decode(_Page(logs, hashes))
+        if events is None:
+            return None
+        self._boundary("read")
+        # Crash here: nothing was kept; the next pass reads the page again.
+        return self._keep(read_to, last, events, hashes)
+
+    def _logs(self, first: int, last: int) -> tuple[list[Log], int]:
+        """The events from `first` on, as far as the node gives them in one answer."""
+        while True:
+            try:
+                return self._client.logs(list(self._contracts), first, last), last
+            except (RpcRefused, AnswerTooLarge):
+                if first == last:
+                    raise
+                last = first + (last - first) // 2
+                self._size = last - first + 1
+
+    def _hashes(self, first: int, last: int, head: Block) -> dict[int, bytes]:
+        """Hashes of the blocks first..last as far as they are to be kept, each linked to the one before."""
+        hashes: dict[int, bytes] = {}
+        for number in range(max(first, min(last, head.number - self._policy.keep + 1)), last + 1):
+            block = self._client.block(number)
+            if block is None or hashes.get(number - 1, block.parent) != block.parent:
+                return {}
+            hashes[number] = block.hash
+        return hashes
+
+    def _decode(self, page: _Page) -> list[NewEvent] | None:
+        """Events as rows; None where one is of a block that the chain does not have."""
+        if any(page.hashes.get(log.block_number, log.block_hash) != log.block_hash for log in page.logs):
+            return None
+        decoded = ((log, self._contracts[log.address].event(log)) for log in page.logs)
+        return [_row(log, event) for log, event in decoded if event is not None]
+
+    def _keep(
+        self, read_to: int, last: int, events: Sequence[NewEvent], hashes: dict[int, bytes]
+    ) -> tuple[int, int]:
+        with self._transactions() as connection:
+            rows = ChainEvents(connection, self._stream)
+            cursor = rows.lock()
+            if cursor is None or cursor.read_to != read_to or cursor.alarm is not None:
+                raise Unavailable(f"stream {self._stream} is read by somebody else too")
+            rows.append(last, events, hashes, self._policy.keep)
+        self._size = min(self._policy.page, self._size * 2)
+        return last, len(events)
+
+    def _finalise(self, final_to: int) -> int:
+        with self._transactions() as connection:
+            rows = ChainEvents(connection, self._stream)
+            cursor = rows.lock()
+            if cursor is None or final_to <= cursor.final_to or final_to > cursor.read_to:
+                return 0
+            return rows.finalise(final_to)
+
+
+def _row(log: Log, event: abi.Event) -> NewEvent:
+    return NewEvent(
+        address=log.address,
+        name=event.name,
+        block_number=log.block_number,
+        block_hash=log.block_hash,
+        log_index=log.index,
+        transaction=log.transaction,
+        args=cast("dict[str, Any]", abi.to_json(event.args)),
+    )
