@@ -1,0 +1,181 @@
+"""What a requester asks for: the public document whose digest the escrow's terms and the log carry."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from typing import Any, TypeVar
+
+from ledger_service import commitments, money
+from ledger_service.commitments import Json
+from ledger_service.errors import BadInput
+
+FORMAT = "crowdledger-specification@v1"
+MILLION = 1_000_000
+# After labelling closes the work is judged, anchored and posted, which has to happen before the deadline.
+JUDGING_SECONDS = 3_600
+_MAX_TEXT = 20_000
+_MAX_LABELS = 1_000
+_HEX32 = re.compile(r"0x[0-9a-f]{64}\Z")
+Value = TypeVar("Value")
+
+
+@dataclass(frozen=True, slots=True)
+class Collection:
+    """How many members, and the root of their tree (32 bytes)."""
+
+    count: int
+    root: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Specification:
+    """A specification, read strictly. Amounts in token minor units, times in seconds since 1970."""
+
+    title: str
+    instructions: str
+    domain: str
+    languages: tuple[str, ...]
+    skills: tuple[str, ...]
+    licence: str
+    labels: tuple[str, ...]
+    labels_per_item: int
+    per_label: int
+    agreement_bonus: int
+    min_seconds_per_label: int
+    min_gold_answers: int
+    min_gold_accuracy_ppm: int
+    method: str
+    tolerance_ppm: int
+    assignment_seconds: int
+    opens_at: int
+    closes_at: int
+    items: Collection
+    gold: Collection
+    document: Json
+
+    @staticmethod
+    def from_json(document: Json) -> Specification:
+        """Read a specification.
+
+        Raises:
+            BadInput: a member missing, unknown, of the wrong kind or out of range.
+        """
+        top = _Reader(document, "specification")
+        if top.take("format", str) != FORMAT:
+            raise BadInput(f"the specification's format is not {FORMAT}")
+        schema, payment = top.inner("schema"), top.inner("payment")
+        review, inference = top.inner("review"), top.inner("inference")
+        gold_rule = review.inner("gold")
+        if schema.take("type", str) != "categorical":
+            raise BadInput("the label schema's type has to be categorical")
+        read = Specification(
+            title=top.text("title"),
+            instructions=top.text("instructions"),
+            domain=top.text("domain"),
+            languages=top.texts("languages"),
+            skills=top.texts("skills"),
+            licence=top.text("licence"),
+            labels=schema.texts("labels"),
+            labels_per_item=top.number("labels_per_item", 1, 1_000),
+            per_label=payment.amount("per_label"),
+            agreement_bonus=payment.amount("agreement_bonus"),
+            min_seconds_per_label=review.number("min_seconds_per_label", 0, 86_400),
+            min_gold_answers=gold_rule.number("min_answers", 1, 1_000_000),
+            min_gold_accuracy_ppm=gold_rule.number("min_accuracy_ppm", 0, MILLION),
+            method=inference.text("method"),
+            tolerance_ppm=inference.number("tolerance_ppm", 1, MILLION),
+            assignment_seconds=top.number("assignment_seconds", 60, 366 * 86_400),
+            opens_at=top.number("opens_at", 0, 1 << 40),
+            closes_at=top.number("closes_at", 0, 1 << 40),
+            items=top.inner("items").collection(),
+            gold=top.inner("gold").collection(),
+            document=document,
+        )
+        for reader in (top, schema, payment, review, inference, gold_rule):
+            reader.done()
+        read._check()
+        return read
+
+    def _check(self) -> None:
+        if self.method != "dawid-skene":
+            raise BadInput(f"there is no inference method {self.method!r}; there is dawid-skene")
+        if not 2 <= len(set(self.labels)) == len(self.labels) <= _MAX_LABELS:
+            raise BadInput(f"a schema has 2 to {_MAX_LABELS} different labels")
+        if self.items.count < 1 or self.gold.count > self.items.count:
+            raise BadInput("a campaign has at least one item, and no more gold answers than items")
+        if self.opens_at >= self.closes_at:
+            raise BadInput("a campaign opens before it closes")
+
+    @property
+    def digest(self) -> bytes:
+        """SHA-256(JCS(document)): the brief in the escrow's terms."""
+        return commitments.digest(self.document)
+
+    @property
+    def most(self) -> int:
+        """The most that workers can earn, without the fee."""
+        return self.items.count * self.labels_per_item * (self.per_label + self.agreement_bonus)
+
+    def budget(self, fee_bps: int) -> int:
+        """The most that the campaign can cost, with the fee."""
+        return self.most + money.fee(self.most, fee_bps)
+
+    def answer_index(self, content: Json) -> int | None:
+        """Position of an answer in the schema, or None when the schema does not allow it."""
+        if not isinstance(content, dict) or set(content) != {"label"} or content["label"] not in self.labels:
+            return None
+        return self.labels.index(content["label"])
+
+
+class _Reader:
+    """Takes the members of one JSON object, and knows at the end whether any is left over."""
+
+    def __init__(self, value: Json, name: str) -> None:
+        if not isinstance(value, dict):
+            raise BadInput(f"{name} has to be an object")
+        self._left: dict[str, Any] = dict(value)
+        self._name = name
+
+    def take(self, key: str, kind: type[Value]) -> Value:
+        if key not in self._left:
+            raise BadInput(f"{self._name} lacks {key}")
+        value = self._left.pop(key)
+        if type(value) is not kind:
+            raise BadInput(f"{self._name}.{key} has to be a {kind.__name__}")
+        return value
+
+    def inner(self, key: str) -> _Reader:
+        return _Reader(self.take(key, dict), f"{self._name}.{key}")
+
+    def text(self, key: str) -> str:
+        value = self.take(key, str)
+        if not 1 <= len(value) <= _MAX_TEXT:
+            raise BadInput(f"{self._name}.{key} has 1 to {_MAX_TEXT} characters")
+        return value
+
+    def texts(self, key: str) -> tuple[str, ...]:
+        values = self.take(key, list)
+        if not all(isinstance(value, str) and 1 <= len(value) <= _MAX_TEXT for value in values):
+            raise BadInput(f"{self._name}.{key} is a list of texts")
+        return tuple(values)
+
+    def number(self, key: str, low: int, high: int) -> int:
+        value = self.take(key, int)
+        if not low <= value <= high:
+            raise BadInput(f"{self._name}.{key} lies between {low} and {high}")
+        return value
+
+    def amount(self, key: str) -> int:
+        return money.parse(self.take(key, str))
+
+    def collection(self) -> Collection:
+        count, root = self.number("count", 0, 1 << 40), self.take("root", str)
+        if not _HEX32.match(root):
+            raise BadInput(f"{self._name}.root is 32 bytes in lower-case hex")
+        self.done()
+        return Collection(count, bytes.fromhex(root[2:]))
+
+    def done(self) -> None:
+        if self._left:
+            raise BadInput(f"{self._name} has members that are not known: {', '.join(sorted(self._left))}")
