@@ -235,16 +235,20 @@ def install_node() -> None:
 
 
 def contracts_digest() -> str:
-    """Of the sources (not their tests), the compiler's version and settings, and the code that calls it."""
-    aside = {"test", "tests", "out", "cache", "node_modules"}
-    code = sorted(p for p in CONTRACTS.rglob("*.sol") if not aside & set(p.relative_to(CONTRACTS).parts))
+    """Of the contracts and the compiler's settings, its version, and the code that calls it."""
+    code = sorted((CONTRACTS / "src").rglob("*.sol"))
     names = (str(path.relative_to(CONTRACTS)) for path in code)
-    tools = [HARDHAT / "package-lock.json", *sorted((ROOT / "ledger_service" / "chain").glob("compil*.py"))]
-    return digest_of(*names, *code, *tools)
+    caller = ROOT / "ledger_service" / "chain" / "compile.py"
+    return digest_of(*names, *code, CONTRACTS / "foundry.toml", HARDHAT / "package-lock.json", caller)
 
 
 def compile_contracts() -> None:
-    command = (PYTHON, "-m", "ledger_service.chain.compile")
+    """Leaves the artifacts where the service looks for them, so that its first start is a quick one."""
+    program = (
+        "import sys, pathlib; from ledger_service.chain.compile import compile_contracts as compile_all\n"
+    )
+    program += "compile_all(*map(pathlib.Path, sys.argv[1:]))"
+    command = (PYTHON, "-c", program, ROOT, STATE / "artifacts")
     run(command, log="contracts", needs="compiling the contracts")
 
 

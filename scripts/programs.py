@@ -102,14 +102,16 @@ def explain(log: Path, status: int, needs: str) -> str:
         )
     if NO_NETWORK.search(text):
         return (
-            f"The network does not answer, and {needs} needs it the first time: connect, or set HTTPS_PROXY,\n"
-            f"or PIP_INDEX_URL and NPM_CONFIG_REGISTRY for mirrors, then run the same command again ({shown})."
+            f"The network does not answer, and {needs} needs it the first time: connect, or set\n"
+            "HTTPS_PROXY, or PIP_INDEX_URL and NPM_CONFIG_REGISTRY for mirrors, then run the same\n"
+            f"command again ({shown})."
         )
     missing = NO_WHEEL.search(text)
     if missing:
         return (
-            f"There is no {missing[1]} for Python {platform.python_version()} on {platform.machine()}: delete\n"
-            f".venv and run again with another one, for example CROWDLEDGER_PYTHON=python3.12 ({shown})."
+            f"There is no {missing[1]} for Python {platform.python_version()} on {platform.machine()}:\n"
+            "delete .venv and run again with another one, for example with CROWDLEDGER_PYTHON=python3.12\n"
+            f"in the environment ({shown})."
         )
     tail = "\n".join("    " + line for line in text.splitlines()[-8:])
     return f"{needs.capitalize()} failed with status {status}; {shown}:\n{tail}"

@@ -32,8 +32,7 @@ def overview() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="crowdledger",
         usage="crowdledger COMMAND [ARGUMENT ...]",
-        description="A crowdsourcing ledger whose every assignment, label, verdict and payment can be proved.\n\n"
-        "commands:\n" + listed,
+        description=f"A crowdsourcing ledger whose every step can be proved offline.\n\ncommands:\n{listed}",
         epilog=EPILOG,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
