@@ -1,0 +1,223 @@
+"""What every bundle needs proved, whatever it is about: log, checkpoint, entries, campaign."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from itertools import pairwise
+from typing import TypeVar
+
+from ledger_service import commitments, entries, signing
+from ledger_service.commitments import Json
+from ledger_service.entries import Campaign, Domain, Entry, Struct
+from ledger_service.errors import VerificationError
+from ledger_service.log.checkpoint import Checkpoint, VerifierKey, open_checkpoint
+from ledger_service.log.proof import verify_inclusion
+from ledger_service.log.tlog_proof import TlogProof, parse_proof
+from ledger_service.terms import Terms, campaign_id
+from ledger_service.verify import shape
+from ledger_service.verify.bundle import Bundle, Part
+from ledger_service.verify.verdict import Memory
+
+_S = TypeVar("_S", bound=Struct)
+
+ROLE_TYPES: dict[str, type[Struct]] = {
+    "campaign": entries.Campaign,
+    "grant": entries.SessionGrant,
+    "matching": entries.Matching,
+    "assignment": entries.Assignment,
+    "label": entries.Label,
+    "review": entries.Review,
+    "run": entries.InferenceRun,
+    "truth": entries.Truth,
+    "payout": entries.Payout,
+    "settlement": entries.Settlement,
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Proved:
+    """An entry that is in the log: decoded, with its leaf hash (32 bytes) and index."""
+
+    struct: Struct
+    signature: bytes
+    raw: bytes
+    leaf: bytes
+    index: int
+
+
+@dataclass(frozen=True, slots=True)
+class Case:
+    """One bundle under verification: what is in it, and what has been proved of it so far."""
+
+    bundle: Bundle
+    memory: Memory
+    checkpoint: Checkpoint
+    proved: Mapping[str, Proved]
+
+    @property
+    def domain(self) -> Domain:
+        """The EIP-712 domain that all its signatures are made under."""
+        return self.bundle.domain
+
+    def get(self, kind: type[_S], role: str) -> _S:
+        """The struct of a role. Its type has been checked when the entry was decoded."""
+        struct = self.proved[role].struct
+        if not isinstance(struct, kind):
+            raise VerificationError(
+                f"type of the {role}", expected=kind.__name__, found=type(struct).__name__
+            )
+        return struct
+
+    def opening(self, name: str) -> Json | None:
+        """An opening of the bundle, or None."""
+        return self.bundle.openings.get(name)
+
+
+def check_log(bundle: Bundle, log_key: str | None, log_address: str | None) -> VerifierKey:
+    """The bundle speaks of the log that the caller trusts, where the caller named one.
+
+    Raises:
+        VerificationError: it names another key or another ProvenanceLog.
+        BadInput: its key is no verifier key.
+    """
+    if log_key is not None:
+        shape.same("log key", log_key, bundle.log_key)
+    if log_address is not None:
+        shape.same("address of the log's contract", log_address.lower(), bundle.domain.verifying_contract)
+    return VerifierKey.parse(bundle.log_key)
+
+
+def check_checkpoint(proofs: Mapping[str, TlogProof], key: VerifierKey, memory: Memory) -> Checkpoint:
+    """All proofs carry one checkpoint, and the log's signature stands on it and no other.
+
+    Raises:
+        VerificationError: they differ, or the checkpoint is not what the log's key signs.
+    """
+    texts = {proof.checkpoint for proof in proofs.values()}
+    if len(texts) != 1:
+        raise VerificationError("checkpoints in one bundle", expected="1", found=str(len(texts)))
+    text = texts.pop()
+    return memory.recall(("checkpoint", text, key), lambda: open_checkpoint(text, key, only=True))
+
+
+def read_proof(part: Part, memory: Memory) -> TlogProof:
+    """The inclusion proof of a part, read and not yet checked.
+
+    Raises:
+        VerificationError: malformed.
+    """
+    return memory.recall(("proof", part.proof), lambda: parse_proof(part.proof))
+
+
+def decode_part(role: str, part: Part, memory: Memory) -> Entry:
+    """Decode the entry of a role, which has to be of the role's type.
+
+    Raises:
+        BadInput: not an entry. VerificationError: of another type.
+    """
+    entry = memory.recall(("entry", part.raw), lambda: entries.decode(part.raw))
+    expected, found = ROLE_TYPES[role].__name__, type(entry.struct).__name__
+    shape.same(f"type of the {role}", expected, found)
+    return entry
+
+
+def check_included(entry: Entry, proof: TlogProof, checkpoint: Checkpoint, memory: Memory) -> Proved:
+    """The entry is in the log, where its proof says (RFC 9162, 2.1.3.2).
+
+    Raises:
+        VerificationError: it is not.
+    """
+
+    def check() -> Proved:
+        leaf = entry.leaf
+        verify_inclusion(leaf, proof.index, checkpoint.size, proof.path, checkpoint.root)
+        return Proved(entry.struct, entry.signature, entry.raw, leaf, proof.index)
+
+    return memory.recall(("included", entry.raw, proof.index, proof.path, checkpoint), check)
+
+
+def check_order(case: Case, *roles: str) -> None:
+    """The entries stand in the log in this order.
+
+    Raises:
+        VerificationError: two of them do not.
+    """
+    for first, second in pairwise(roles):
+        low, high = case.proved[first].index, case.proved[second].index
+        if low >= high:
+            raise VerificationError(
+                f"the {first} stands before the {second}", expected=f"before {high}", found=str(low)
+            )
+
+
+def check_signed(case: Case, role: str, expected: str) -> None:
+    """The entry of a role is signed by this address.
+
+    Raises:
+        VerificationError: by another one.
+        BadSignature: by none, or not by a key (contract wallets cannot be checked offline).
+    """
+    proved = case.proved[role]
+
+    def signer() -> str:
+        return signing.recover(entries.digest(proved.struct, case.domain), proved.signature)
+
+    shape.same(
+        f"signer of the {role}", expected, case.memory.recall(("signer", proved.raw, case.domain), signer)
+    )
+
+
+def check_campaign(case: Case) -> None:
+    """The campaign is the requester's; its specification and terms, where given, are those it commits to.
+
+    Raises:
+        VerificationError, BadInput, BadSignature: they are not.
+    """
+    campaign = case.get(Campaign, "campaign")
+    check_signed(case, "campaign", campaign.requester)
+    specification = case.opening("specification")
+    if specification is not None:
+        shape.same("specification", campaign.specification, commitments.digest(specification))
+        _check_roots(campaign, specification)
+    if case.opening("terms") is not None:
+        check_terms(case, campaign)
+
+
+def _check_roots(campaign: Campaign, specification: Json) -> None:
+    if not isinstance(specification, dict):
+        raise VerificationError("specification", expected="an object", found=type(specification).__name__)
+    shape.same("format of the specification", "crowdledger-specification@v1", specification.get("format"))
+    items = {"count": campaign.item_count, "root": shape.show(campaign.items)}
+    gold = {"count": campaign.gold_count, "root": shape.show(campaign.gold)}
+    shape.same("items of the specification", items, specification.get("items"))
+    shape.same("gold answers of the specification", gold, specification.get("gold"))
+
+
+def check_terms(case: Case, campaign: Campaign) -> Terms:
+    """The escrow's terms hash to the campaign's id, and name its requester and specification.
+
+    Raises:
+        VerificationError, BadInput: they do not.
+    """
+    terms = Terms.from_json(case.opening("terms"))
+    escrow = shape.address(case.opening("escrow"), "escrow")
+    shape.same("campaign of the terms", campaign.campaign, campaign_id(terms, case.domain.chain_id, escrow))
+    shape.same("requester in the terms", campaign.requester, terms.requester)
+    shape.same("brief in the terms", campaign.specification, terms.brief)
+    return terms
+
+
+def check_commitment(case: Case, name: str, committed: bytes) -> Json | None:
+    """The content of an opening, if it is given and is what was committed to; None if it is not given.
+
+    Raises:
+        VerificationError, BadInput: it is something else.
+    """
+    opening = case.opening(name)
+    if opening is None:
+        return None
+    body = shape.members(opening, {"content", "salt"}, f"the opening {name}")
+    salt = shape.hex_bytes(body["salt"], f"salt of the {name}", commitments.SALT_BYTES)
+    shape.same(f"commitment of the {name}", committed, commitments.commit(body["content"], salt))
+    return body["content"]
