@@ -15,7 +15,10 @@ contract LocalToken is ERC20, ERC20Permit {
     }
 
     /// @notice Creates `amount` for `account`. Anyone may call.
-    function mint(address account, uint256 amount) external {
+    function mint(
+        address account,
+        uint256 amount
+    ) external {
         _mint(account, amount);
     }
 }
