@@ -10,7 +10,7 @@ from ledger_service.verify.chain import AnchoredHead, AnchorReader
 from ledger_service.verify.evidence import Case
 from ledger_service.verify.payment import PayrollOpening
 
-PENDING_NOTE = "the payroll is posted, and its dispute window is still open"
+PENDING_NOTE = "the payroll is posted and not settled yet: it can still be disputed, or waits for a call"
 NO_PAYROLL_NOTE = "the bundle has no payroll opening, so nothing was compared with the escrow"
 
 
@@ -49,9 +49,15 @@ def check_posted(case: Case, chain: AnchorReader) -> list[str]:
     escrow = shape.address(case.opening("escrow"), "escrow")
     key = ("campaign", chain, escrow, payout.campaign)
     state = case.memory.recall(key, lambda: chain.campaign(escrow, payout.campaign))
-    posted = state.settled if state.settled.root == position.root else state.pending
-    if posted.root != position.root:
-        both = f"{shape.show(state.settled.root)} or {shape.show(state.pending.root)}"
-        raise VerificationError("payroll of the escrow", expected=both, found=shape.show(position.root))
+    shape.same("log of the escrow", case.domain.verifying_contract, state.provenance)
+    posted = state.settled
+    if state.pending is not None and state.pending.root == position.root:
+        posted = state.pending
+        if position.evidence is not None:
+            shape.same("evidence of the pending payroll", state.evidence, position.evidence)
+    shape.same("payroll of the escrow", posted.root, position.root)
     shape.same("depth of the payroll", payroll.depth(posted.count), len(position.path))
+    if position.index >= posted.count:
+        what, limit = "position in the payroll", f"less than {posted.count}"
+        raise VerificationError(what, expected=limit, found=str(position.index))
     return [] if posted is state.settled else [PENDING_NOTE]

@@ -1,6 +1,7 @@
 """What the chain says, over plain JSON-RPC: no client library, and nothing the server sends is trusted.
 
-Calls `ProvenanceLog.head(uint64)` and `CampaignEscrow.campaign(bytes32)` as views at one block.
+Calls the views `ProvenanceLog.head(uint64)`, `CampaignEscrow.campaign(bytes32)` and
+`CampaignEscrow.provenance()`.
 """
 
 from __future__ import annotations
@@ -21,6 +22,9 @@ from ledger_service.signing import keccak256
 
 TIMEOUT_SECONDS = 20.0
 MAX_ANSWER_BYTES = 1 << 20
+_NOT_ANCHORED = keccak256(b"NotAnchored(uint64)")[:4].hex()
+# Words of ICampaignEscrow.Campaign: 0 to 2 the settled root, total and count; 6 to 8 the pending ones.
+_CAMPAIGN_WORDS, _STAGE, _EVIDENCE = 17, 4, 16
 _QUANTITY = re.compile(r"0x(0|[1-9a-f][0-9a-f]{0,63})\Z")
 _DATA = re.compile(r"0x(?:[0-9a-fA-F]{2})*\Z")
 
@@ -44,11 +48,16 @@ class PostedRoot:
 
 @dataclass(frozen=True, slots=True)
 class EscrowState:
-    """What the escrow holds of a campaign: the settled payroll, the pending one, and the epoch."""
+    """What the escrow holds of a campaign: the settled payroll, and the pending one if there is any.
 
+    `provenance` is the ProvenanceLog whose heads the escrow's payrolls name; `evidence` the size of the head
+    that the pending payroll names.
+    """
+
+    provenance: str
     settled: PostedRoot
-    pending: PostedRoot
-    epoch: int
+    pending: PostedRoot | None
+    evidence: int
 
 
 class AnchorReader(Protocol):
@@ -65,6 +74,15 @@ class AnchorReader(Protocol):
     def campaign(self, escrow: str, campaign: bytes) -> EscrowState:
         """What the CampaignEscrow at `escrow` holds of a campaign; all zero if it holds nothing."""
         ...
+
+
+class _Reverted(Unavailable):
+    """The endpoint answered with an error; `data` is that error as JSON, where a revert's data is found
+    however the node wraps it."""
+
+    def __init__(self, method: str, data: str) -> None:
+        self.data = data.lower()
+        super().__init__(f"the RPC endpoint refuses {method}: {data[:300]}")
 
 
 class JsonRpcChain:
@@ -84,18 +102,27 @@ class JsonRpcChain:
         return int(answer, 16)
 
     def head(self, log: str, size: int) -> AnchoredHead | None:
-        """`ProvenanceLog.head(uint64)`: root and time, zero where there is none."""
-        root, time = self._view(log, "head(uint64)", encode_word("uint64", size), 2)
-        return AnchoredHead(root, int.from_bytes(time, "big")) if any(time) else None
+        """`ProvenanceLog.head(uint64)`: root and time; it reverts with `NotAnchored` where there is none."""
+        argument = encode_word("uint64", size)
+        try:
+            root, moment = self._view(log, "head(uint64)", argument, 2)
+        except _Reverted as error:
+            if _NOT_ANCHORED + argument.hex() in error.data:
+                return None
+            raise
+        return AnchoredHead(root, int.from_bytes(moment, "big"))
 
     def campaign(self, escrow: str, campaign: bytes) -> EscrowState:
-        """`CampaignEscrow.campaign(bytes32)`: its first seven words."""
-        words = self._view(escrow, "campaign(bytes32)", encode_word("bytes32", campaign), 7)
+        """`CampaignEscrow.campaign(bytes32)`, the words of its struct, and `provenance()`."""
+        words = self._view(escrow, "campaign(bytes32)", encode_word("bytes32", campaign), _CAMPAIGN_WORDS)
         numbers = [int.from_bytes(word, "big") for word in words]
+        stage = numbers[_STAGE]
+        log = self._view(escrow, "provenance()", b"", 1)[0]
         return EscrowState(
+            provenance="0x" + log[12:].hex(),
             settled=PostedRoot(words[0], numbers[1], numbers[2]),
-            pending=PostedRoot(words[3], numbers[4], numbers[5]),
-            epoch=numbers[6],
+            pending=PostedRoot(words[6], numbers[7], numbers[8]) if stage else None,
+            evidence=numbers[_EVIDENCE],
         )
 
     def _view(self, to: str, signature: str, argument: bytes, words: int) -> Sequence[bytes]:
@@ -117,7 +144,7 @@ class JsonRpcChain:
             raise Unavailable(f"the RPC endpoint does not answer: {error}") from error
         if not isinstance(answer, dict) or "result" not in answer:
             reason = answer.get("error") if isinstance(answer, dict) else "no JSON-RPC answer"
-            raise Unavailable(f"the RPC endpoint refuses {method}: {str(reason)[:300]}")
+            raise _Reverted(method, json.dumps(reason))
         return answer["result"]
 
     def _post(self, body: bytes) -> bytes:
