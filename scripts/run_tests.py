@@ -1,0 +1,25 @@
+"""`scripts/test`: the checks, then the whole test suite; both are reported, either fails the run."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from collections.abc import Sequence
+
+from scripts import checks
+from scripts.programs import PYTHON, ROOT, child_environment
+
+
+def main(arguments: Sequence[str]) -> int:
+    """Arguments go to pytest."""
+    checked = checks.main()
+    command = [str(PYTHON), "-m", "pytest", *arguments]
+    tested = subprocess.run(command, cwd=ROOT, env=child_environment(), check=False).returncode
+    return tested or checked
+
+
+if __name__ == "__main__":
+    try:
+        sys.exit(main(sys.argv[1:]))
+    except KeyboardInterrupt:  # pytest has already said so
+        sys.exit(130)
