@@ -24,7 +24,7 @@ from ledger_service.chain.client import Block, ChainClient, Log
 from ledger_service.chain.rpc import AnswerTooLarge, RpcRefused
 from ledger_service.errors import Corrupt, Unavailable
 from ledger_service.store.chain import Transactions
-from ledger_service.store.chain_events import ChainEvents, Cursor, NewEvent
+from ledger_service.store.chain_events import DEFAULT_STREAM, ChainEvents, Cursor, NewEvent
 
 _log = logging.getLogger(__name__)
 
@@ -51,9 +51,11 @@ class WatchReport:
 
 
 @dataclass(frozen=True, slots=True)
-class _Page:
-    logs: list[Log]
-    hashes: dict[int, bytes]
+class _Tail:
+    """The newest block that was read, and its hash where that is kept."""
+
+    number: int
+    hash: bytes | None
 
 
 class ChainWatcher:
@@ -65,7 +67,7 @@ class ChainWatcher:
         transactions: Transactions,
         contracts: Mapping[str, abi.Artifact],
         *,
-        stream: str = "contracts",
+        stream: str = DEFAULT_STREAM,
         first_block: int = 0,
         policy: WatcherPolicy | None = None,
         boundary: Callable[[str], None] = lambda point: None,
@@ -86,19 +88,17 @@ class ChainWatcher:
         self._client.check_chain()
         cursor = self._begin()
         finalized, head = self._client.finalized(), self._client.head()
-        ancestor = self._ancestor(cursor, head)
-        rolled_back = self._roll_back(cursor, ancestor) if ancestor < cursor.read_to else 0
-        read_to, added = ancestor, 0
+        tail = self._ancestor(cursor, head)
+        rolled_back = self._roll_back(cursor, tail.number) if tail.number < cursor.read_to else 0
+        added = 0
         for _ in range(self._policy.pages):
-            if read_to >= head.number:
+            page = self._read(tail, head, finalized) if tail.number < head.number else None
+            if page is None:
                 break
-            kept = self._read(read_to, head, finalized)
-            if kept is None:
-                break
-            read_to, count = kept
+            tail, count = page
             added += count
-        final = self._finalise(min(finalized.number, read_to))
-        return WatchReport(added, rolled_back, final, read_to, max(0, head.number - read_to))
+        final = self._finalise(min(finalized.number, tail.number))
+        return WatchReport(added, rolled_back, final, tail.number, max(0, head.number - tail.number))
 
     def resume(self) -> None:
         """A person has looked at the alarm: forget it."""
@@ -115,7 +115,7 @@ class ChainWatcher:
             raise Corrupt(f"stream {self._stream} stands still: {cursor.alarm}")
         return cursor
 
-    def _ancestor(self, cursor: Cursor, head: Block) -> int:
+    def _ancestor(self, cursor: Cursor, head: Block) -> _Tail:
         """The newest block that was read and is still on the chain."""
         if head.number < cursor.final_to:
             raise Unavailable(f"the node is at block {head.number}, and {cursor.final_to} was final")
@@ -124,12 +124,12 @@ class ChainWatcher:
         for number in sorted(hashes, reverse=True):
             block = self._client.block(number)
             if block is not None and block.hash == hashes[number]:
-                return number
+                return _Tail(number, block.hash)
             if number <= cursor.final_to:
                 self._alarm(f"block {number} was final and has been abandoned")
         if hashes:
             self._alarm(f"the chain was reorganised below block {min(hashes)}, the oldest that is kept")
-        return cursor.read_to
+        return _Tail(cursor.read_to, None)
 
     def _alarm(self, sentence: str) -> None:
         with self._transactions() as connection:
@@ -146,63 +146,51 @@ class ChainWatcher:
         _log.warning("stream %s: back to block %d, %d events forgotten", self._stream, ancestor, count)
         return count
 
-    def _read(self, read_to: int, head: Block, finalized: Block) -> tuple[int, int] | None:
-        """Read one page and keep it: how far, and how many events. None when the chain changed meanwhile."""
-        last = min(read_to + self._size, head.number)
+    def _read(self, tail: _Tail, head: Block, finalized: Block) -> tuple[_Tail, int] | None:
+        """Read one page and keep it; how many events. None when the chain changed meanwhile."""
+        first, last = tail.number + 1, min(tail.number + self._size, head.number)
         before = self._client.block(last)
-        logs, last = self._logs(read_to + 1, last)
-        hashes = self._hashes(max(read_to + 1, min(finalized.number, last)), last, head)
-        after = self._client.block(last)
-        if before is None or after is None or after.hash != hashes.get(last):
+        try:
+            logs = self._client.logs(list(self._contracts), first, last)
+        except (RpcRefused, AnswerTooLarge):
+            if first == last:
+                raise
+            self._size = (last - tail.number) // 2  # too much for this node: ask for less
+            return tail, 0
+        kept_from = max(first, min(finalized.number, last), min(last, head.number - self._policy.keep + 1))
+        hashes = self._hashes(tail, kept_from, last)
+        if before is None or before.hash != hashes.get(last):
             return None
-        if before.number == last and before.hash != after.hash:
-            return None
-        events = self._decode(_Page(logs, hashes))
-        if events is None:
+        if any(hashes.get(log.block_number, log.block_hash) != log.block_hash for log in logs):
             return None
         self._boundary("read")
         # Crash here: nothing was kept; the next pass reads the page again.
-        return self._keep(read_to, last, events, hashes)
+        return _Tail(last, hashes[last]), self._keep(tail, last, self._decode(logs), hashes)
 
-    def _logs(self, first: int, last: int) -> tuple[list[Log], int]:
-        """The events from `first` on, as far as the node gives them in one answer."""
-        while True:
-            try:
-                return self._client.logs(list(self._contracts), first, last), last
-            except (RpcRefused, AnswerTooLarge):
-                if first == last:
-                    raise
-                last = first + (last - first) // 2
-                self._size = last - first + 1
-
-    def _hashes(self, first: int, last: int, head: Block) -> dict[int, bytes]:
-        """Hashes of the blocks first..last as far as they are to be kept, each linked to the one before."""
+    def _hashes(self, tail: _Tail, first: int, last: int) -> dict[int, bytes]:
+        """The blocks' hashes, each block linked to the one before; none where a link is broken."""
         hashes: dict[int, bytes] = {}
-        for number in range(max(first, min(last, head.number - self._policy.keep + 1)), last + 1):
+        parent = tail.hash if first == tail.number + 1 else None
+        for number in range(first, last + 1):
             block = self._client.block(number)
-            if block is None or hashes.get(number - 1, block.parent) != block.parent:
+            if block is None or (parent is not None and block.parent != parent):
                 return {}
-            hashes[number] = block.hash
+            parent = hashes[number] = block.hash
         return hashes
 
-    def _decode(self, page: _Page) -> list[NewEvent] | None:
-        """Events as rows; None where one is of a block that the chain does not have."""
-        if any(page.hashes.get(log.block_number, log.block_hash) != log.block_hash for log in page.logs):
-            return None
-        decoded = ((log, self._contracts[log.address].event(log)) for log in page.logs)
+    def _decode(self, logs: Sequence[Log]) -> list[NewEvent]:
+        decoded = ((log, self._contracts[log.address].event(log)) for log in logs)
         return [_row(log, event) for log, event in decoded if event is not None]
 
-    def _keep(
-        self, read_to: int, last: int, events: Sequence[NewEvent], hashes: dict[int, bytes]
-    ) -> tuple[int, int]:
+    def _keep(self, tail: _Tail, last: int, events: Sequence[NewEvent], hashes: dict[int, bytes]) -> int:
         with self._transactions() as connection:
             rows = ChainEvents(connection, self._stream)
             cursor = rows.lock()
-            if cursor is None or cursor.read_to != read_to or cursor.alarm is not None:
+            if cursor is None or cursor.read_to != tail.number or cursor.alarm is not None:
                 raise Unavailable(f"stream {self._stream} is read by somebody else too")
             rows.append(last, events, hashes, self._policy.keep)
-        self._size = min(self._policy.page, self._size * 2)
-        return last, len(events)
+        self._size = min(self._policy.page, self._size + self._size // 4 + 1)
+        return len(events)
 
     def _finalise(self, final_to: int) -> int:
         with self._transactions() as connection:

@@ -1,4 +1,5 @@
-"""Repository of what the service has to do on a chain: lanes, intents, attempts."""
+"""Repository of what the service has to do on a chain: lanes, intents, attempts. (What it has read there is
+in `chain_events`.)"""
 
 from __future__ import annotations
 
@@ -12,6 +13,7 @@ from sqlalchemy import Connection, Row, Select, func, select, update
 from sqlalchemy.dialects.postgresql import insert
 
 from ledger_service.errors import Conflict, NotYours
+from ledger_service.store.chain_events import ChainEvents as ChainEvents
 from ledger_service.store.chain_tables import attempts, intents, lanes
 
 Transactions = Callable[[], AbstractContextManager[Connection]]

@@ -1,4 +1,4 @@
-"""Repository of what a stream of contracts has said: events, the newest block hashes, and how far it was read."""
+"""Repository of what a stream of contracts has said: events, newest block hashes, and how far it was read."""
 
 from __future__ import annotations
 
@@ -10,6 +10,8 @@ from sqlalchemy import Connection, Row, delete, insert, select, update
 from sqlalchemy.dialects.postgresql import insert as upsert
 
 from ledger_service.store.chain_tables import blocks, events, streams
+
+DEFAULT_STREAM = "contracts"
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,7 +49,7 @@ class StoredEvent:
 class ChainEvents:
     """One stream's events and cursor, inside the caller's transaction."""
 
-    def __init__(self, connection: Connection, stream: str) -> None:
+    def __init__(self, connection: Connection, stream: str = DEFAULT_STREAM) -> None:
         self._db, self._stream = connection, stream
 
     def cursor(self) -> Cursor | None:
