@@ -109,6 +109,14 @@ def path(campaign: bytes, owed: Sequence[tuple[str, int]], index: int) -> list[b
     return [row[(index >> level) ^ 1] for level, row in enumerate(levels[:-1])]
 
 
+def paths(campaign: bytes, owed: Sequence[tuple[str, int]]) -> list[list[bytes]]:
+    """The path of every position, as `path` gives it, from one pass over the tree."""
+    levels = _levels(campaign, owed) if owed else []
+    return [
+        [row[(index >> level) ^ 1] for level, row in enumerate(levels[:-1])] for index in range(len(owed))
+    ]
+
+
 def depth(count: int) -> int:
     """Length of every path in a payroll of `count` positions."""
     return max(0, count - 1).bit_length()

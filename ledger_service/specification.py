@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import re
 from dataclasses import dataclass
 from typing import Any, TypeVar
@@ -111,6 +112,17 @@ class Specification:
     def digest(self) -> bytes:
         """SHA-256(JCS(document)): the brief in the escrow's terms."""
         return commitments.digest(self.document)
+
+    @property
+    def reviewer(self) -> bytes:
+        """Digest of the rule set that reviews the labels: what `Review.reviewer` says."""
+        rules = {name: self.document[name] for name in ("schema", "review")}
+        return commitments.digest({"format": "crowdledger-rules@v1", **rules})
+
+    @property
+    def domain_digest(self) -> bytes:
+        """SHA-256 of the domain's name: what `Reputation.domain` says."""
+        return hashlib.sha256(self.domain.encode()).digest()
 
     @property
     def most(self) -> int:

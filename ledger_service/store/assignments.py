@@ -80,6 +80,11 @@ class Assignments:
         )
         return many(AssignmentRow, self._connection.execute(query))
 
+    def runs_of(self, leaves: Sequence[bytes]) -> dict[bytes, bytes]:
+        """The leaf of the matching run behind each named assignment, by the assignment's leaf."""
+        query = select(assignments.c.leaf, assignments.c.run).where(assignments.c.leaf.in_(list(leaves)))
+        return {leaf: run for leaf, run in self._connection.execute(query)}
+
     def done(self, leaves: Sequence[bytes]) -> None:
         """Mark assignments as answered."""
         change = update(assignments).where(assignments.c.leaf.in_(list(leaves)))

@@ -80,6 +80,13 @@ class Judgements:
         )
         return {row.item: row for row in many(TruthRow, self._connection.execute(query))}
 
+    def truths_of(self, campaign: bytes, wanted: Sequence[bytes]) -> dict[bytes, TruthRow]:
+        """The inferred answers of the named items, by item."""
+        query = select(*columns(truths, TruthRow)).where(
+            truths.c.campaign == campaign, truths.c.item.in_(list(wanted))
+        )
+        return {row.item: row for row in many(TruthRow, self._connection.execute(query))}
+
     def results(self, campaign: bytes, after: int, limit: int) -> list[tuple[int, TruthRow]]:
         """(position, inferred answer) in order of position, after a position."""
         query = (

@@ -42,12 +42,12 @@ class Log:
     """Appends and reads entries. `key` signs heads; its name is the origin."""
 
     def __init__(self, connection: Connection, key: LogKey, cache: tiles.TileCache) -> None:
-        self._connection, self._key, self._cache = connection, key, cache
+        self._connection, self.key, self._cache = connection, key, cache
 
     def initialise(self) -> None:
         """Make the empty head where there is none yet."""
         root = Tree().root()
-        checkpoint = sign_checkpoint(self._key.name, 0, root, self._key)
+        checkpoint = sign_checkpoint(self.key.name, 0, root, self.key)
         row = upsert(log_head).values(id=1, size=0, root=root, checkpoint=checkpoint)
         self._connection.execute(row.on_conflict_do_nothing())
 
@@ -135,5 +135,5 @@ class Log:
         )
         values = [{"level": level, "index": n, "hashes": hashes} for (level, n), hashes in changed.items()]
         self._connection.execute(row, values)
-        checkpoint = sign_checkpoint(self._key.name, size, root, self._key)
+        checkpoint = sign_checkpoint(self.key.name, size, root, self.key)
         self._connection.execute(update(log_head).values(size=size, root=root, checkpoint=checkpoint))

@@ -15,10 +15,11 @@ from ledger_service.log.tiles import TileCache
 from ledger_service.store.anchors import Anchors
 from ledger_service.store.assignments import Assignments
 from ledger_service.store.campaigns import Campaigns, Items
-from ledger_service.store.chain import ChainEvents, ChainIntents
+from ledger_service.store.chain import ChainIntents
 from ledger_service.store.judgements import Judgements
 from ledger_service.store.labels import Labels
 from ledger_service.store.log import Log
+from ledger_service.store.onchain import OnChain
 from ledger_service.store.payouts import Payouts
 from ledger_service.store.sessions import Sessions
 from ledger_service.store.vault import Vault
@@ -93,9 +94,9 @@ class UnitOfWork:
         return ChainIntents(self.connection)
 
     @cached_property
-    def events(self) -> ChainEvents:
-        """What was read from the chain."""
-        return ChainEvents(self.connection)
+    def onchain(self) -> OnChain:
+        """What the chain finally says."""
+        return OnChain(self.connection)
 
 
 class Store:

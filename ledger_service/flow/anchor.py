@@ -1,0 +1,44 @@
+"""log ── anchor ─▶ ProvenanceLog: the newest head, with the proof that history was only appended to."""
+
+from __future__ import annotations
+
+from ledger_service.errors import Corrupt
+from ledger_service.flow.context import Ledger
+from ledger_service.store.anchors import AnchorRow
+from ledger_service.store.store import UnitOfWork
+
+
+def anchor(uow: UnitOfWork, ledger: Ledger) -> int | None:
+    """Queue the newest head, unless it or an earlier one is still on its way; its size."""
+    head, newest = uow.log.head(), uow.anchors.newest()
+    if newest is not None and (not newest.final or newest.size >= head.size):
+        return None
+    if head.size == 0:
+        return None
+    before = newest.size if newest else 0
+    proof = uow.log.tree(head.size).consistency_proof(before) if before else []
+    # The row and the intent are one commit; the contract takes a size once, so a repeat is refused there.
+    uow.anchors.add(AnchorRow(head.size, head.root, head.checkpoint, final=False))
+    call = ledger.provenance_log.anchor(head.size, head.root, proof)
+    uow.intents.enqueue(
+        ledger.lane, f"anchor:{head.size}", ledger.provenance_log.address, call, 0, ledger.clock.now()
+    )
+    return head.size
+
+
+def anchored(uow: UnitOfWork) -> int | None:
+    """Note that the chain has the newest queued head for good; its size when that is new.
+
+    Raises:
+        Corrupt: the chain has another root at that size.
+    """
+    newest = uow.anchors.newest()
+    if newest is None or newest.final:
+        return None
+    root = uow.onchain.anchored(newest.size)
+    if root is None:
+        return None
+    if root != newest.root:
+        raise Corrupt(f"the chain has root {root.hex()} at size {newest.size}, we sent {newest.root.hex()}")
+    uow.anchors.set_final(newest.size)
+    return newest.size

@@ -1,0 +1,69 @@
+"""A worker says what it can do, lets a session key sign for it, and joins campaigns."""
+
+from __future__ import annotations
+
+from ledger_service import entries
+from ledger_service.errors import BadInput, Conflict
+from ledger_service.flow.context import Ledger
+from ledger_service.store.store import UnitOfWork
+from ledger_service.store.workers import GrantRow, WorkerRow
+
+MAX_GRANT_SECONDS = 366 * 86_400
+
+
+def grant(uow: UnitOfWork, ledger: Ledger, struct: entries.SessionGrant, signature: bytes) -> GrantRow:
+    """Append a session grant; the same grant again returns what is there.
+
+    Raises:
+        BadInput: it ends before it begins, or lasts longer than a year.
+        BadSignature: not signed by the worker's wallet.
+    """
+    if not 0 < struct.valid_until - struct.valid_from <= MAX_GRANT_SECONDS:
+        raise BadInput("a grant lasts from one second to a year")
+    if struct.session_key == struct.worker:
+        raise BadInput("a session key is a key of its own")
+    entries.check_signer(struct, signature, ledger.domain, struct.worker)
+    entry = entries.encode(struct, signature)
+    known = uow.workers.grant(entry.leaf)
+    if known is not None:
+        return known
+    # Crash before the commit: nothing happened. After it: the retry finds the row above.
+    (index,) = uow.log.append([entry])
+    row = GrantRow(
+        entry.leaf,
+        index,
+        struct.worker,
+        struct.session_key,
+        struct.scope,
+        struct.valid_from,
+        struct.valid_until,
+    )
+    uow.workers.add_grant(row)
+    return row
+
+
+def profile(uow: UnitOfWork, worker: WorkerRow) -> None:
+    """Store what a worker says of itself."""
+    uow.workers.put(worker)
+
+
+def offer(uow: UnitOfWork, worker: str, campaign: bytes, wanted: list[bytes] | None) -> int:
+    """Join a campaign for the named items, or for any; returns how many items that are.
+
+    Raises:
+        NotYours: no such campaign.  BadInput: an item that it does not have.
+        Conflict: no profile yet, or labelling is over.
+    """
+    row = uow.campaigns.get(campaign)
+    if row.state not in ("published", "open"):
+        raise Conflict("this campaign takes no workers now")
+    if uow.workers.get(worker) is None:
+        raise Conflict("say first what you can do (PUT /v1/workers/me)")
+    if wanted is None:
+        uow.workers.offer(campaign, worker, None)
+        return uow.items.count(campaign)
+    unknown = set(wanted) - uow.items.find(campaign, wanted).keys()
+    if unknown:
+        raise BadInput(f"the campaign has no item 0x{min(unknown).hex()}")
+    uow.workers.offer(campaign, worker, sorted("0x" + item.hex() for item in set(wanted)))
+    return len(set(wanted))

@@ -1,0 +1,195 @@
+"""Bundles: everything that proves a label or a payment, put together from rows.
+
+A bundle's proofs lead to the newest head that is final on the chain where that covers all of its entries, and
+to the newest signed head where none does yet.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from ledger_service import entries, payroll
+from ledger_service.commitments import Json
+from ledger_service.errors import Conflict, Corrupt
+from ledger_service.flow.context import Ledger
+from ledger_service.log.tiles import TiledTree
+from ledger_service.store.campaigns import CampaignRow, ItemRow
+from ledger_service.store.judgements import TruthRow
+from ledger_service.store.labels import LabelRow, ReviewRow
+from ledger_service.store.payouts import PayoutRow
+from ledger_service.store.store import UnitOfWork
+from ledger_service.verify import bundle
+
+
+@dataclass(frozen=True, slots=True)
+class PayrollProof:
+    """A worker's place in the payroll tree: what `CampaignEscrow.claim` takes."""
+
+    index: int
+    count: int
+    path: tuple[bytes, ...]
+    root: bytes
+    evidence: int
+
+
+@dataclass(frozen=True, slots=True)
+class _Head:
+    """A head that proofs lead to."""
+
+    size: int
+    checkpoint: str
+    tree: TiledTree
+
+
+@dataclass(frozen=True, slots=True)
+class _Surroundings:
+    """What stands around labels: reviews by label, truths by item, matching runs by assignment, items."""
+
+    reviews: dict[bytes, ReviewRow]
+    truths: dict[bytes, TruthRow]
+    runs: dict[bytes, bytes]
+    items: dict[bytes, ItemRow]
+
+    def roles(self, row: LabelRow, campaign: bytes) -> dict[str, bytes]:
+        """The leaves of a label's bundle by role; review, run and truth once all three are there."""
+        named = {
+            "campaign": campaign,
+            "grant": row.grant_leaf,
+            "matching": self.runs[row.assignment],
+            "assignment": row.assignment,
+            "label": row.leaf,
+        }
+        if row.leaf in self.reviews and row.item in self.truths:
+            truth = self.truths[row.item]
+            named |= {"review": self.reviews[row.leaf].leaf, "run": truth.run, "truth": truth.leaf}
+        return named
+
+
+class Prover:
+    """Makes the bundles of one campaign within one transaction; what they share is read once."""
+
+    def __init__(self, uow: UnitOfWork, ledger: Ledger, campaign: CampaignRow) -> None:
+        if campaign.leaf is None:
+            raise Conflict("the campaign is not published yet")
+        self._uow, self._ledger, self._campaign = uow, ledger, campaign
+        self._log_key = str(uow.log.key.verifier)
+        self._campaign_leaf = campaign.leaf
+        self._heads = self._candidates()
+
+    def labels(self, rows: Sequence[LabelRow]) -> list[bytes]:
+        """The bundle of each label, in the order given."""
+        wanted = [row.item for row in rows]
+        shared = _Surroundings(
+            reviews=self._uow.labels.reviews_of([row.leaf for row in rows]),
+            truths=self._uow.judgements.truths_of(self._campaign.campaign, wanted),
+            runs=self._uow.assignments.runs_of([row.assignment for row in rows]),
+            items=self._uow.items.find(self._campaign.campaign, wanted),
+        )
+        roles = {row.leaf: shared.roles(row, self._campaign_leaf) for row in rows}
+        raw = self._uow.log.by_leaf({leaf for named in roles.values() for leaf in named.values()})
+        return [
+            self._label(row, {role: raw[leaf] for role, leaf in roles[row.leaf].items()}, shared)
+            for row in rows
+        ]
+
+    def _label(self, row: LabelRow, logged: dict[str, tuple[int, bytes]], shared: _Surroundings) -> bytes:
+        requester = self._campaign.requester
+        openings = self._shared()
+        openings["item"] = self._open(requester, shared.items[row.item].opening, row.item)
+        openings["answer"] = self._open(row.worker, row.opening, _word(logged["label"], "answer"))
+        if "review" in logged:
+            review, truth = shared.reviews[row.leaf], shared.truths[row.item]
+            openings["reason"] = self._open(row.worker, review.opening, _word(logged["review"], "reason"))
+            openings["truth"] = self._open(requester, truth.opening, _word(logged["truth"], "answer"))
+        return self._build(bundle.LABEL, logged, openings)
+
+    def payments(self, rows: Sequence[PayoutRow]) -> list[bytes]:
+        """The bundle of each payout, in the order given."""
+        settlement = self._uow.payouts.settlement(self._campaign.campaign)
+        if settlement is None:
+            return []
+        leaves = [self._campaign_leaf, settlement.leaf, settlement.run, *(row.leaf for row in rows)]
+        raw = self._uow.log.by_leaf(leaves)
+        proofs = self.payroll_proofs(rows)
+        bundles = []
+        for row in rows:
+            named = {
+                "campaign": self._campaign_leaf,
+                "run": row.run,
+                "payout": row.leaf,
+                "settlement": settlement.leaf,
+            }
+            openings = self._shared() | {"statement": row.statement, "signed_statement": self.statement(row)}
+            if proofs:
+                openings["payroll"] = _payroll_json(proofs[row.worker])
+            bundles.append(
+                self._build(bundle.PAYMENT, {role: raw[leaf] for role, leaf in named.items()}, openings)
+            )
+        return bundles
+
+    def payroll_proofs(self, rows: Sequence[PayoutRow]) -> dict[str, PayrollProof]:
+        """The place of each worker in the payroll, once there is one."""
+        posted = self._uow.payouts.payroll(self._campaign.campaign)
+        if posted is None:
+            return {}
+        everyone = self._uow.payouts.of_campaign(self._campaign.campaign)
+        owed = [(row.worker, row.amount) for row in everyone]
+        paths = payroll.paths(self._campaign.campaign, owed)
+        return {
+            row.worker: PayrollProof(
+                row.position, posted.count, tuple(paths[row.position]), posted.root, posted.evidence
+            )
+            for row in rows
+        }
+
+    def statement(self, row: PayoutRow) -> Json:
+        """The operator's signed statement of what a worker has earned, as it stands in bundles."""
+        return {
+            "epoch": row.epoch,
+            "signature": "0x" + row.signature.hex(),
+            "operator": self._ledger.operator.address,
+        }
+
+    def _candidates(self) -> list[_Head]:
+        head, anchor = self._uow.log.head(), self._uow.anchors.newest_final()
+        found = [(head.size, head.checkpoint)]
+        if anchor is not None:
+            found.insert(0, (anchor.size, anchor.checkpoint))
+        return [_Head(size, checkpoint, self._uow.log.tree(size)) for size, checkpoint in found]
+
+    def _shared(self) -> dict[str, Json]:
+        return {
+            "specification": self._campaign.specification,
+            "terms": self._campaign.terms,
+            "escrow": self._ledger.escrow.address,
+        }
+
+    def _open(self, subject: str, sealed: bytes, commitment: bytes) -> Json:
+        return self._uow.vault.open(subject, sealed, commitment).to_json()
+
+    def _build(self, kind: str, logged: dict[str, tuple[int, bytes]], openings: dict[str, Json]) -> bytes:
+        newest = max(index for index, _ in logged.values())
+        head = next(head for head in self._heads if head.size > newest)
+        parts = {
+            role: bundle.Logged(raw, index, head.tree.inclusion_proof(index))
+            for role, (index, raw) in logged.items()
+        }
+        return bundle.build(kind, self._ledger.domain, self._log_key, head.checkpoint, parts, openings)
+
+
+def _word(logged: tuple[int, bytes], field: str) -> bytes:
+    value = getattr(entries.decode(logged[1]).struct, field)
+    if not isinstance(value, bytes):
+        raise Corrupt(f"entry {logged[0]} has no commitment {field}")
+    return value
+
+
+def _payroll_json(proof: PayrollProof) -> Json:
+    return {
+        "index": proof.index,
+        "count": proof.count,
+        "path": ["0x" + node.hex() for node in proof.path],
+        "root": "0x" + proof.root.hex(),
+        "evidence": proof.evidence,
+    }

@@ -1,0 +1,159 @@
+"""rules ── settle ─▶ Payout and Settlement entries, and the payroll on the escrow contract."""
+
+from __future__ import annotations
+
+import reputation
+from ledger_service import commitments, entries, judging, payroll
+from ledger_service.errors import Corrupt
+from ledger_service.flow.context import Ledger
+from ledger_service.flow.review import facts_of
+from ledger_service.log.receipts import sign_statement
+from ledger_service.specification import Specification
+from ledger_service.store.campaigns import CampaignRow
+from ledger_service.store.payouts import PayoutRow, PayrollRow, SettlementRow
+from ledger_service.store.store import UnitOfWork
+
+# A campaign is paid by one payroll; the statements say so.
+EPOCH = 1
+
+
+def settle(uow: UnitOfWork, ledger: Ledger, campaign_id: bytes) -> None:
+    """Compute what every worker has earned, and append Payout entries and the Settlement."""
+    campaign = uow.campaigns.get(campaign_id, lock=True)
+    if campaign.state != "inferred":
+        return  # another run of this step was first
+    run = uow.judgements.run_of(campaign_id)
+    if run is None:
+        raise Corrupt(f"campaign 0x{campaign_id.hex()} is inferred without a run")
+    statements = {
+        worker: judging.statement(campaign_id, worker, run.leaf, lines)
+        for worker, lines in _earned(uow, campaign).items()
+    }
+    amounts = {worker: int(document["amount"]) for worker, document in statements.items()}
+    payouts = [
+        entries.encode(
+            entries.Payout(campaign_id, worker, amounts[worker], commitments.digest(document), run.leaf)
+        )
+        for worker, document in statements.items()
+    ]
+    total = sum(amounts.values())
+    settlement = entries.encode(entries.Settlement(campaign_id, total, True, run.leaf))
+    # Crash before the commit: still inferred, the step runs again. After it: the state says payable.
+    *indices, last = uow.log.append([*payouts, settlement])
+    rows = [
+        PayoutRow(
+            campaign=campaign_id,
+            worker=worker,
+            position=position,
+            leaf=entry.leaf,
+            index=indices[position],
+            run=run.leaf,
+            amount=amounts[worker],
+            statement=statements[worker],
+            epoch=EPOCH,
+            signature=sign_statement(
+                entries.Statement(campaign_id, worker, amounts[worker], EPOCH, run.leaf),
+                ledger.domain,
+                ledger.operator,
+            ),
+        )
+        for position, (worker, entry) in enumerate(zip(statements, payouts, strict=True))
+    ]
+    uow.payouts.add(rows, SettlementRow(campaign_id, settlement.leaf, last, run.leaf, total))
+    # Where nothing is owed there is no payroll to post: the requester can take all of it back.
+    uow.campaigns.change(campaign_id, state="payable" if total else "settled")
+
+
+def _earned(uow: UnitOfWork, campaign: CampaignRow) -> dict[str, list[reputation.LabelPay]]:
+    spec = Specification.from_json(campaign.specification)
+    facts = facts_of(uow, campaign)
+    reviews = uow.labels.reviews(campaign.campaign)
+    accepted = {row.label: row.verdict == entries.Review.ACCEPTED for row in reviews}
+    verdicts = [reputation.Verdict(fact.leaf, accepted[fact.leaf], {}) for fact in facts]
+    return judging.pay(facts, verdicts, truth_of(uow, campaign), spec)
+
+
+def truth_of(uow: UnitOfWork, campaign: CampaignRow) -> dict[bytes, int]:
+    """The inferred answers of a campaign as positions in the schema, by item."""
+    spec = Specification.from_json(campaign.specification)
+    rows = uow.judgements.truths(campaign.campaign)
+    raw = uow.log.by_leaf(row.leaf for row in rows.values())
+    truth = {}
+    for item, row in rows.items():
+        struct = entries.decode(raw[row.leaf][1]).struct
+        if not isinstance(struct, entries.Truth):
+            raise Corrupt(f"entry {row.index} is no truth")
+        index = spec.answer_index(uow.vault.open(campaign.requester, row.opening, struct.answer).content)
+        if index is None:
+            raise Corrupt(f"the inferred answer at {row.index} is not in the schema")
+        truth[item] = index
+    return truth
+
+
+def post(uow: UnitOfWork, ledger: Ledger, campaign_id: bytes) -> bool:
+    """Queue the payroll, once a final head on the chain holds the settlement; whether it did."""
+    campaign = uow.campaigns.get(campaign_id, lock=True)
+    settlement, anchor = uow.payouts.settlement(campaign_id), uow.anchors.newest_final()
+    if campaign.state != "payable" or settlement is None or uow.payouts.payroll(campaign_id) is not None:
+        return False
+    if anchor is None or anchor.size <= settlement.index:
+        return False
+    rows = uow.payouts.of_campaign(campaign_id)
+    owed = [(row.worker, row.amount) for row in rows]
+    packed = payroll.encode_entries(payroll.PayrollEntry(worker, 0, amount) for worker, amount in owed)
+    uow.payouts.add_payroll(
+        PayrollRow(
+            campaign=campaign_id,
+            epoch=EPOCH,
+            root=payroll.root(campaign_id, owed),
+            count=len(owed),
+            total=settlement.total,
+            entries=packed,
+            evidence=anchor.size,
+        )
+    )
+    call = ledger.escrow.post(campaign.escrow_terms, packed, anchor.size)
+    _enqueue(uow, ledger, f"post:{campaign_id.hex()}:{EPOCH}", call)
+    return True
+
+
+def posted(uow: UnitOfWork, campaign_id: bytes) -> bool:
+    """Note that the chain has the payroll for good; whether it was new."""
+    campaign = uow.campaigns.get(campaign_id, lock=True)
+    if campaign.state != "payable" or EPOCH not in uow.onchain.posted_epochs(campaign_id):
+        return False
+    uow.campaigns.change(campaign_id, state="posted")
+    return True
+
+
+def close_window(uow: UnitOfWork, ledger: Ledger, campaign_id: bytes) -> None:
+    """Queue the call that makes an undisputed payroll claimable; the window has passed."""
+    campaign = uow.campaigns.get(campaign_id, lock=True)
+    if campaign.state == "posted":
+        call = ledger.escrow.settle(campaign.escrow_terms)
+        _enqueue(uow, ledger, f"settle:{campaign_id.hex()}:{EPOCH}", call)
+
+
+def settled(uow: UnitOfWork, ledger: Ledger, campaign_id: bytes) -> bool:
+    """Note that the payroll is settled, and queue the collection of the fee; whether it was new."""
+    campaign = uow.campaigns.get(campaign_id, lock=True)
+    if campaign.state != "posted" or EPOCH not in uow.onchain.settled_epochs(campaign_id):
+        return False
+    if campaign.escrow_terms.fee_bps:
+        call = ledger.escrow.collect_fee(campaign.escrow_terms)
+        _enqueue(uow, ledger, f"fee:{campaign_id.hex()}:{EPOCH}", call)
+    uow.campaigns.change(campaign_id, state="settled")
+    return True
+
+
+def finish(uow: UnitOfWork, campaign_id: bytes) -> bool:
+    """Note that the requester has taken back the rest: nothing is left to do."""
+    campaign = uow.campaigns.get(campaign_id, lock=True)
+    if campaign.state != "settled" or not uow.onchain.refunded(campaign_id):
+        return False
+    uow.campaigns.change(campaign_id, state="finished")
+    return True
+
+
+def _enqueue(uow: UnitOfWork, ledger: Ledger, key: str, call: bytes) -> None:
+    uow.intents.enqueue(ledger.lane, key, ledger.escrow.address, call, 0, ledger.clock.now())
