@@ -101,7 +101,8 @@ async def _ledger_error(request: Request, error: Exception) -> Response:
     if error.status >= 500:
         return _fault(request, error)
     headers = {"WWW-Authenticate": "Bearer"} if error.status == HTTPStatus.UNAUTHORIZED else {}
-    return _response(_body(error.slug, error.status, str(error) or _meaning(type(error)), _members(error)), headers)
+    detail = str(error) or _meaning(type(error))
+    return _response(_body(error.slug, error.status, detail, _members(error)), headers)
 
 
 async def _invalid_request(_: Request, error: Exception) -> Response:
