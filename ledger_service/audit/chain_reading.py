@@ -1,7 +1,7 @@
 """What the audit reads from the chain: events and states of the two contracts, at one final block.
 
-The encodings are written out (the events' signatures, the words of `CampaignEscrow.Campaign`), so that an audit
-needs no compiled contract.
+The encodings are written out (the signatures of events, the words of `CampaignEscrow.Campaign`), so that an
+audit needs no compiled contract.
 """
 
 from __future__ import annotations

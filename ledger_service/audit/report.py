@@ -83,6 +83,8 @@ class AuditReport:
     source: str
     origin: str
     log_key: str
+    chain_id: int
+    log_address: str
     root: str
     log_size: int
     steps: tuple[Step, ...]
