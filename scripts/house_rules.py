@@ -43,7 +43,7 @@ def problems(place: str, text: str) -> Iterator[str]:
         if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
             size = (node.end_lineno or node.lineno) - node.lineno + 1
             if size > LONGEST_FUNCTION:
-                yield f"{node.lineno}: functions have at most {LONGEST_FUNCTION} lines, {node.name} has {size}"
+                yield f"{node.lineno}: {node.name} has {size} lines, a function at most {LONGEST_FUNCTION}"
         elif isinstance(node, ast.ExceptHandler) and all(isinstance(step, ast.Pass) for step in node.body):
             yield f"{node.lineno}: an error is swallowed; say with contextlib.suppress which, and why"
         elif isinstance(node, ast.Import | ast.ImportFrom):

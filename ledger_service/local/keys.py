@@ -54,6 +54,12 @@ def load_or_make(state: Path) -> Keys:
     return Keys(operator=found["operator"], log_seed=found["log"], storage=found["storage"])
 
 
+def local_arbiter(state: Path) -> Wallet:
+    """Who rules on disputes on a local chain: a key beside the others, never used by the service itself."""
+    load_or_make(state)
+    return Wallet(_load_or_make(state / "keys" / "arbiter.key"))
+
+
 def _load_or_make(path: Path) -> bytes:
     if not path.exists():
         _make(path)

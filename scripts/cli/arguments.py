@@ -1,0 +1,35 @@
+"""What the commands' argument parsers have in common."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+
+
+def parser(command: str, description: str, examples: str) -> argparse.ArgumentParser:
+    """A parser whose help ends with examples that can be typed as they are."""
+    return argparse.ArgumentParser(
+        prog=f"crowdledger {command}",
+        description=description,
+        epilog="examples:\n" + examples,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+        allow_abbrev=False,
+    )
+
+
+def add_state(to: argparse.ArgumentParser) -> None:
+    """`--state DIR`."""
+    to.add_argument(
+        "--state",
+        type=Path,
+        metavar="DIR",
+        help="where keys, database and local chain are kept (default: $CROWDLEDGER_STATE, or .crowdledger)",
+    )
+
+
+def positive(text: str) -> int:
+    """A whole number from 1."""
+    number = int(text)
+    if number < 1:
+        raise argparse.ArgumentTypeError(f"{number} is not 1 or more")
+    return number

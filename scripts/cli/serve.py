@@ -1,0 +1,73 @@
+"""`crowdledger serve`: the service, with what it needs on this machine, until it is stopped."""
+
+from __future__ import annotations
+
+import argparse
+import os
+from collections.abc import Sequence
+
+from scripts.cli import arguments
+
+DESCRIPTION = """\
+Run the service until it is stopped (Ctrl-C). By default everything is local and kept in the state directory
+across restarts: an embedded PostgreSQL, a local chain with the contracts on it, and the keys. A database of
+your own is named by DATABASE_URL, a chain of your own by --rpc (after crowdledger deploy). The first line on
+standard output is the address of the API, the second that of its documentation.
+"""
+EXAMPLES = """\
+  crowdledger serve
+  crowdledger serve --port 0 --state /tmp/ledger
+  DATABASE_URL=postgresql://ledger@db/ledger crowdledger serve --rpc https://rpc.example.org \\
+      --host 0.0.0.0 --domain ledger.example.org --arbiter 0x…
+
+Each option can also be given in the environment: CROWDLEDGER_STATE, _RPC_URL, _HOST, _PORT, _DOMAINS,
+_ORIGIN, _ARBITER, _FEE_BPS, _CONFIRMATIONS.
+"""
+
+
+def parser() -> argparse.ArgumentParser:
+    """The command's arguments; those that were not given are None."""
+    made = arguments.parser("serve", DESCRIPTION, EXAMPLES)
+    arguments.add_state(made)
+    made.add_argument("--host", metavar="ADDRESS", help="where to listen (default: 127.0.0.1)")
+    made.add_argument(
+        "--port", type=int, metavar="N", help="where to listen; 0 takes a free one (default: 8420)"
+    )
+    made.add_argument(
+        "--rpc", dest="rpc_url", metavar="URL", help="a node of the chain (default: a local chain)"
+    )
+    made.add_argument(
+        "--domain",
+        dest="domains",
+        action="append",
+        metavar="NAME",
+        help="a name under which people reach the API",
+    )
+    made.add_argument("--origin", metavar="NAME", help="the log's name in its checkpoints")
+    made.add_argument("--arbiter", metavar="ADDRESS", help="who rules on disputes")
+    made.add_argument(
+        "--fee-bps", type=int, metavar="N", help="our fee, in 1/10,000 of what is paid (default: 0)"
+    )
+    made.add_argument(
+        "--confirmations",
+        type=int,
+        metavar="N",
+        help="blocks until a block is final (default: the chain says)",
+    )
+    return made
+
+
+def run(argv: Sequence[str]) -> int:
+    """Serve; the exit status."""
+    given = vars(parser().parse_args(argv))
+    if given["domains"] is not None:
+        given["domains"] = tuple(given["domains"])
+    from ledger_service.config import read_options
+    from scripts.cli import startup
+    from scripts.cli.signals import ending_cleanly
+
+    options = read_options(os.environ, given)
+    with ending_cleanly(), startup.running(options) as settings:
+        from api import serve
+
+        return serve.run(settings)
