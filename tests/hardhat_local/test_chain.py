@@ -100,6 +100,13 @@ def test_everything_is_there_again_after_the_process_ended(
     assert everything(start_chain(state)) == before_end
 
 
+def send_for_ever(chain: Chain, acknowledged: list[str]) -> None:
+    """Send one transaction after the other, noting those that were answered."""
+    while True:
+        call = {"from": ALICE, "to": BOB, "value": "0x1", "gas": "0x5208"}
+        acknowledged.append(str(chain.rpc("eth_sendTransaction", call)))
+
+
 def test_what_was_acknowledged_before_a_kill_is_there_after_it(
     start_chain: StartChain, tmp_path: Path
 ) -> None:
@@ -108,9 +115,7 @@ def test_what_was_acknowledged_before_a_kill_is_there_after_it(
     killer = threading.Timer(0.7, chain.process.kill)
     killer.start()
     with pytest.raises((OSError, HTTPException)):
-        while True:
-            call = {"from": ALICE, "to": BOB, "value": "0x1", "gas": "0x5208"}
-            acknowledged.append(str(chain.rpc("eth_sendTransaction", call)))
+        send_for_ever(chain, acknowledged)
     chain.end()
     again = start_chain(tmp_path)
     assert acknowledged
