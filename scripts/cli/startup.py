@@ -14,7 +14,7 @@ from ledger_service.chain.rpc import Rpc
 from ledger_service.chain.signer import LocalSigner
 from ledger_service.chain.writer import ChainWriter
 from ledger_service.config import Options, Settings, settle
-from ledger_service.errors import BadInput, Conflict
+from ledger_service.errors import BadInput, Conflict, Corrupt
 from ledger_service.flow.context import SystemClock
 from ledger_service.local.keys import local_arbiter
 from ledger_service.local.services import LocalServices
@@ -68,6 +68,7 @@ def contracts(options: Options, local: LocalServices, *, may_create: bool) -> De
 
     Raises:
         Conflict: there are none and `may_create` is not set, or the operator's account has no money.
+        Corrupt: the database knows contracts that are not on this chain.
     """
     engine = connect(options.database_url or local.database_url)
     client = ChainClient.connect(options.rpc_url or local.rpc_url, finality_depth=options.confirmations)
@@ -80,7 +81,13 @@ def contracts(options: Options, local: LocalServices, *, may_create: bool) -> De
             begun = writer.find(connection, f"{NAME}/escrow") is not None
         if not begun:
             _check_money(options, client, signer.address, local.rpc_url, may_create)
-        return deploy(writer, engine.begin, compiled, with_token=options.rpc_url is None, name=NAME)
+        found = deploy(writer, engine.begin, compiled, with_token=options.rpc_url is None, name=NAME)
+        if not client.code(found.provenance_log) or not client.code(found.escrow):
+            raise Corrupt(
+                f"the database knows contracts at {found.provenance_log} and {found.escrow}, and this chain "
+                "has none there: one of the two was replaced"
+            )
+        return found
     finally:
         client.close()
         engine.dispose()
