@@ -208,7 +208,7 @@ def check_terms(case: Case, campaign: Campaign) -> Terms:
     return terms
 
 
-def check_commitment(case: Case, name: str, committed: bytes) -> Json | None:
+def check_commitment(case: Case, name: str, committed: bytes) -> dict[str, Json] | None:
     """The content of an opening, if it is given and is what was committed to; None if it is not given.
 
     Raises:
@@ -219,5 +219,8 @@ def check_commitment(case: Case, name: str, committed: bytes) -> Json | None:
         return None
     body = shape.members(opening, {"content", "salt"}, f"the opening {name}")
     salt = shape.hex_bytes(body["salt"], f"salt of the {name}", commitments.SALT_BYTES)
-    shape.same(f"commitment of the {name}", committed, commitments.commit(body["content"], salt))
-    return body["content"]
+    content = body["content"]
+    if not isinstance(content, dict):
+        raise VerificationError(f"content of the {name}", expected="an object", found=type(content).__name__)
+    shape.same(f"commitment of the {name}", committed, commitments.commit(content, salt))
+    return content

@@ -116,7 +116,7 @@ def _check_within(what: str, moment: int, first: int, last: int) -> None:
         raise VerificationError(what, expected=f"{first} to {last}", found=str(moment))
 
 
-def _check_content(case: Case) -> tuple[Json | None, Json | None]:
+def _check_content(case: Case) -> tuple[Json | None, dict[str, Json] | None]:
     label = case.get(Label, "label")
     item = evidence.check_commitment(case, "item", label.item)
     return item, evidence.check_commitment(case, "answer", label.answer)
@@ -129,7 +129,7 @@ def _check_unjudged(case: Case) -> dict[str, Json]:
     return {"verdict": None}
 
 
-def _check_judgement(case: Case, answer: Json | None) -> dict[str, Json]:
+def _check_judgement(case: Case, answer: dict[str, Json] | None) -> dict[str, Json]:
     with shape.step(12):
         accepted = _check_review(case, answer)
     with shape.step(13):
@@ -143,7 +143,7 @@ def _check_judgement(case: Case, answer: Json | None) -> dict[str, Json]:
     }
 
 
-def _check_review(case: Case, answer: Json | None) -> bool:
+def _check_review(case: Case, answer: dict[str, Json] | None) -> bool:
     review = case.get(Review, "review")
     shape.same("label of the review", case.proved["label"].leaf, review.label)
     if review.verdict not in (Review.ACCEPTED, Review.REJECTED):
@@ -151,8 +151,7 @@ def _check_review(case: Case, answer: Json | None) -> bool:
     accepted = review.verdict == Review.ACCEPTED
     reason = evidence.check_commitment(case, "reason", review.reason)
     if reason is not None:
-        rule = reason.get("rule") if isinstance(reason, dict) else None
-        shape.same("whether the reason accepts", accepted, rule == "accepted")
+        shape.same("whether the reason accepts", accepted, reason.get("rule") == "accepted")
     if accepted and answer is not None:
         check_allowed(case, "answer", answer)
     return accepted
@@ -173,7 +172,7 @@ def _check_truth(case: Case) -> Json | None:
     return answer
 
 
-def check_allowed(case: Case, what: str, answer: Json) -> None:
+def check_allowed(case: Case, what: str, answer: dict[str, Json]) -> None:
     """The answer is one that the specification allows, where the specification is given and is categorical.
 
     Raises:
@@ -183,7 +182,7 @@ def check_allowed(case: Case, what: str, answer: Json) -> None:
     if not isinstance(schema, dict) or schema.get("type") != "categorical":
         return
     allowed = schema.get("labels")
-    found = answer.get("label") if isinstance(answer, dict) and set(answer) == {"label"} else None
+    found = answer.get("label") if set(answer) == {"label"} else None
     if not isinstance(allowed, list) or not isinstance(found, str) or found not in allowed:
         raise VerificationError(
             f"{what} within the schema", expected=str(allowed)[:200], found=str(answer)[:80]

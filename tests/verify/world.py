@@ -90,6 +90,8 @@ class World:
         self.answer = opened({"label": "1"}, "answer")
         self.reason = opened({"rule": "accepted"}, "reason")
         self.truth = opened({"label": "1"}, "truth")
+        for name in ("item", "answer", "reason", "truth"):
+            setattr(self, name, self._changed("opened " + name, getattr(self, name)))
         self.entries: dict[str, Entry] = {}
         self.indices: dict[str, int] = {}
         self.tree = Tree()
@@ -105,8 +107,8 @@ class World:
         items = [committed(self.item), seeded("second item"), seeded("third item")]
         self.gold_root = root_of_data([items[0] + seeded("gold")])
         self.items_root = root_of_data(items)
-        self.specification = specification(self.items_root, self.gold_root)
-        self.terms = Terms(
+        self.specification = self._changed("specification", specification(self.items_root, self.gold_root))
+        terms = Terms(
             requester=self.requester.address,
             operator=self.operator.address,
             arbiter=Wallet(seeded("arbiter")).address,
@@ -117,18 +119,28 @@ class World:
             bond=25_000_000,
             brief=commitments.digest(self.specification),
         )
+        self.terms = self._changed("terms", terms)
         self.campaign = campaign_id(self.terms, CHAIN_ID, ESCROW)
 
+    def entry(self, role: str) -> Entry:
+        """The signed entry of a role, made when it is first needed."""
+        if role not in self.entries:
+            struct = self._changed(role, getattr(self, "_" + role.replace(" ", "_"))())
+            signer = self.signers.get(role) or {
+                "campaign": self.requester,
+                "grant": self.worker,
+                "label": self.session,
+                "other label": self.session,
+            }.get(role)
+            signature = signer.sign(entries.digest(struct, self.domain)) if signer else b""
+            self.entries[role] = entries.encode(struct, signature)
+        return self.entries[role]
+
+    def _changed(self, name: str, value: Any) -> Any:
+        return self.changes.get(name, lambda same: same)(value)
+
     def _log(self, role: str) -> None:
-        struct = getattr(self, "_" + role.replace(" ", "_"))()
-        struct = self.changes.get(role, lambda same: same)(struct)
-        signer = self.signers.get(role) or {
-            "campaign": self.requester, "grant": self.worker, "label": self.session, "other label": self.session,
-        }.get(role)  # fmt: skip
-        signature = signer.sign(entries.digest(struct, self.domain)) if signer else b""
-        entry = entries.encode(struct, signature)
-        self.entries[role] = entry
-        self.indices[role] = self.tree.append(entry.leaf)
+        self.indices[role] = self.tree.append(self.leaf(role))
         for filler in range(3):  # so that paths are of different lengths
             self.tree.append(leaf_hash(f"{role} {filler}".encode()))
 
@@ -219,7 +231,7 @@ class World:
         )
 
     def statement(self) -> dict[str, Any]:
-        return {
+        made = {
             "format": "crowdledger-statement@v1",
             "campaign": show(self.campaign),
             "worker": self.worker.address,
@@ -230,6 +242,7 @@ class World:
             ],
             "amount": "110000",
         }
+        return self._changed("statement", made)  # type: ignore[no-any-return]
 
     def _payout(self) -> Struct:
         return entries.Payout(
@@ -244,7 +257,7 @@ class World:
         return entries.Settlement(campaign=self.campaign, total=300_000, last=True, run=self.leaf("run"))
 
     def leaf(self, role: str) -> bytes:
-        return self.entries[role].leaf
+        return self.entry(role).leaf
 
     def owed(self) -> list[tuple[str, int]]:
         """The payroll: the worker stands second of three."""
