@@ -9,9 +9,13 @@ from typing import Any
 
 import numpy as np
 
-from ledger_service.audit.download import download
+from ledger_service.audit.auditor import Pins, audit
+from ledger_service.audit.chain_reading import ChainReader
+from ledger_service.audit.download import download, silent
 from ledger_service.audit.http import HttpSource
+from ledger_service.audit.report import AuditReport
 from ledger_service.audit.source import DirSource
+from ledger_service.chain.client import ChainClient
 from ledger_service.entries import Entry, decode
 from ledger_service.errors import BadInput, VerificationError
 from ledger_service.log import tiles
@@ -75,6 +79,16 @@ class Auditor:
                 found.failures.append(str(error))
             tick(1)
         return found
+
+    def audit(self, rpc_url: str) -> AuditReport:
+        """Replay the saved log, recompute reviews, inference and pay, and compare with the chain."""
+        info = self._info
+        pins = Pins(info.log_key, info.domain.verifying_contract, info.escrow)
+        client = ChainClient.connect(rpc_url, finality_depth=0, timeout=60.0)
+        try:
+            return audit(self.saved, pins=pins, chain=ChainReader(client, 0, silent))
+        finally:
+            client.close()
 
     def entries(self) -> Iterator[Entry]:
         """The saved log's entries, in order."""

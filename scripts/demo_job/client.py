@@ -127,16 +127,6 @@ class Session:
         reply = self._call("POST", path, body=body)
         return reply.json() if reply.content else None
 
-    def lines(self, path: str, limit: int, **params: str | int) -> Iterator[bytes]:
-        """All lines of a paged NDJSON resource, in the log's order."""
-        after: str | int = -1
-        while True:
-            page = self._call("GET", path, params={**params, "after": after, "limit": limit})
-            yield from (line for line in page.content.split(b"\n") if line)
-            if "crowdledger-next" not in page.headers:
-                return
-            after = page.headers["crowdledger-next"]
-
     def pages(self, path: str, key: str, limit: int) -> Iterator[Json]:
         """All rows of a paged JSON resource."""
         after: Any = -1

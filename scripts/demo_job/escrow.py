@@ -53,11 +53,6 @@ def claim(terms: Terms, due: Due) -> bytes:
     return calldata("claim", types, [astuple(terms), due.index, due.account, due.cumulative, list(due.path)])
 
 
-def collect_fee(terms: Terms) -> bytes:
-    """`CampaignEscrow.collectFee`: pays the operator; anyone may call."""
-    return calldata("collectFee", [TERMS], [astuple(terms)])
-
-
 def refund(terms: Terms) -> bytes:
     """`CampaignEscrow.refund`: gives the requester what was neither earned nor due as fee."""
     return calldata("refund", [TERMS], [astuple(terms)])

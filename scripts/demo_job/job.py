@@ -15,14 +15,12 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 from types import FrameType
-from typing import Any
 
-from ledger_service.flow.audit import audit
 from rich.console import Console
 
+from ledger_service.audit.report import AuditReport
 from ledger_service.errors import BadInput, LedgerError, Unavailable
 from ledger_service.local.services import undisturbed
-from ledger_service.verify.chain import JsonRpcChain
 from scripts.demo_job import checks, escrow
 from scripts.demo_job.auditor import Auditor, Verified, accuracy, majority
 from scripts.demo_job.client import Connection, Session, Stopping
@@ -46,6 +44,7 @@ STATES = (
     "finished",
 )  # fmt: skip
 PATIENCE_A_STATE = 300.0
+PATIENCE_FOR_FEE = 30.0
 PAUSE = 0.3
 SEED = "crowdledger demo"
 
@@ -245,13 +244,10 @@ class Demo:
         terms = self._requester.terms
         with self._stages.stage("refund", "fee and refund", 2) as tick:
             self._chain.advance_to(terms.deadline + terms.window + 1)
-            [before] = escrow.balances(self._chain, terms.token, [terms.operator])
-            if before == 0:
-                wallet = Secrets(self._options.seed, "requester").wallet()
-                self._chain.send([Order(wallet, self._info.escrow, escrow.collect_fee(terms))])
+            self.summary.fee = self._await_fee()
             tick(1)
             self.summary.refund = self._requester.take_rest()
-            [self.summary.fee] = escrow.balances(self._chain, terms.token, [terms.operator])
+            self._await_state("finished")
             tick(1)
 
     def _audit(self) -> None:
@@ -264,13 +260,13 @@ class Demo:
             labels = self._auditor.verify(campaign, "label", tick)
             payments = self._auditor.verify(campaign, "payment", lambda _: None)
         with self._stages.stage("audit", "recompute inference and pay, compare", 1) as tick:
-            report = audit(self._auditor.saved, JsonRpcChain(self._info.rpc_url))
+            report = self._auditor.audit(self._chain.url)
             tick(1)
         with self._stages.stage("conclude", "add up", 1) as tick:
             self._conclude(labels, payments, report)
             tick(1)
 
-    def _conclude(self, labels: Verified, payments: Verified, report: Any) -> None:
+    def _conclude(self, labels: Verified, payments: Verified, report: AuditReport) -> None:
         summary, info, chain = self.summary, self._info, self._chain
         addresses = [worker.address for worker in self.workers]
         *held, left = escrow.balances(chain, info.token, [*addresses, info.escrow])
@@ -307,6 +303,16 @@ class Demo:
         person = self.crowd.people[number]
         return Worker(self._session(secrets), secrets, person, self._info, self._options.seed)
 
+    def _await_fee(self) -> int:
+        """What the operator has collected for itself, once it has (it has none where nothing was earned)."""
+        give_up = time.monotonic() + PATIENCE_FOR_FEE
+        while True:
+            [fee] = escrow.balances(self._chain, self._info.token, [self._info.operator])
+            if fee or self._info.fee_bps == 0 or time.monotonic() > give_up:
+                return fee
+            if self._stop.wait(PAUSE):
+                raise Stopping
+
     def _state(self) -> int:
         return STATES.index(self._requester.status()["state"])
 
@@ -332,7 +338,7 @@ def _crowd(options: Options) -> Crowd:
 
 def _fresh(parent: Path) -> Path:
     """The run's own state directory: a name that no other run has."""
-    name = f"demo-{time.strftime('%Y%m%d-%H%M%S')}-{os.getpid()}"
+    name = f"{time.strftime('%Y%m%d-%H%M%S')}-{os.getpid()}"
     return parent.expanduser().resolve() / name
 
 

@@ -48,6 +48,11 @@ class Chain:
         self._numbers = itertools.count(1)
         self.chain_id = int(self.call("eth_chainId"), 16)
 
+    @property
+    def url(self) -> str:
+        """Where the node was last found."""
+        return self._url
+
     def close(self) -> None:
         """Close the connection pool."""
         self._http.close()

@@ -19,6 +19,7 @@ from ledger_service.local.postgres import EmbeddedPostgres
 
 PATIENCE_TO_START = 180.0
 PATIENCE_TO_END = 40.0
+FEE_BPS = 250  # what this operator takes: 2.5 % of what is paid
 _ADDRESS = re.compile(r"http://[^\s/]+:(\d+)")
 
 
@@ -34,7 +35,8 @@ class Service:
     @property
     def command(self) -> list[str]:
         """How to serve this state, as one would type it."""
-        return ["crowdledger", "serve", "--state", str(self.state), "--port", str(self._port)]
+        where = ["--state", str(self.state), "--port", str(self._port)]
+        return ["crowdledger", "serve", *where, "--fee-bps", str(FEE_BPS)]
 
     @property
     def pid(self) -> int:
