@@ -58,6 +58,12 @@ class Crowd:
                 counts[position] += 1
         return sum(min(count, self.labels_per_item) for count in counts)
 
+    def capacity(self, person: Person) -> int:
+        """The most labels that a person takes: all it has, or half as much again as its even share."""
+        if self.restricted:
+            return len(person.answers)
+        return -(-3 * self.expected_labels() // (2 * len(self.people)))
+
     def gold(self, seed: str) -> list[int]:
         """Positions of the hidden gold items: a sample of those with a known truth, the same for a seed.
 

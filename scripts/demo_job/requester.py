@@ -172,7 +172,7 @@ class Requester:
                 "gold": {"min_answers": 3, "min_accuracy_ppm": self._gold_bar()},
             },
             "inference": {"method": "dawid-skene", "tolerance_ppm": 1000},
-            "assignment_seconds": DAY,
+            "assignment_seconds": 3 * DAY,
             "opens_at": self.opens_at,
             "closes_at": closes_at,
             "items": {"count": len(self.items), "root": "0x" + self._items_root().hex()},

@@ -19,7 +19,6 @@ from scripts.demo_job.keys import Secrets
 
 MOST_TASKS = 100
 LABELS_A_REQUEST = 50
-CAPACITY = 50
 Json = Any
 
 
@@ -73,7 +72,8 @@ class Worker:
         self._campaign = campaign
         self._answers = {items[position]: label for position, label in self.person.answers.items()}
         self._session.login()
-        profile = {"skills": list(crowd.skills), "languages": ["en"], "capacity": CAPACITY}
+        skills = list(crowd.skills)
+        profile = {"skills": skills, "languages": ["en"], "capacity": crowd.capacity(self.person)}
         self._session.put("/v1/workers/me", profile)
         self._grant(until)
         offered = ["0x" + item.hex() for item in self._answers] if crowd.restricted else None
