@@ -6,6 +6,7 @@ import hashlib
 
 import pytest
 
+from ledger_service.chain.client import ChainClient
 from ledger_service.chain.contracts import CampaignEscrow, LocalToken, ProvenanceLog
 from ledger_service.chain.deploy import Deployment, deploy
 from ledger_service.chain.rpc import Reverted
@@ -13,6 +14,7 @@ from ledger_service.chain.writer import ChainWriter
 from ledger_service.errors import Conflict, Unavailable
 from ledger_service.store.chain import State
 from ledger_service.terms import Terms, campaign_id
+from tests.chain.conftest import DEPTH
 from tests.chain.world import Crash, World
 
 HEAD = (1, hashlib.sha256(b"\x00entry").digest())
@@ -123,3 +125,11 @@ def _terms(world: World, found: Deployment) -> Terms:
         bond=0,
         brief=bytes(range(32)),
     )
+
+
+def test_finality_is_the_node_s_word_or_a_depth(world: World) -> None:
+    world.control.mine(5)
+    head = world.client.head().number
+    assert world.client.finalized().number == head - DEPTH
+    by_word = ChainClient(world.client._rpc, world.client.chain_id)
+    assert by_word.finalized().number == head  # nothing abandons a block of the local chain
