@@ -177,10 +177,10 @@ class _Audit:
         return len(runs) + len(case.rows.truths)
 
     def _compare(self, ledger: Ledger, domain: Domain, cases: list[_Case]) -> ChainFindings:
-        from ledger_service.audit.steps_chain import check_chain
-
         if self.chain is None:
             raise NotChecked(NO_CHAIN)
+        from ledger_service.audit.steps_chain import check_chain
+
         charters = {case.rows.campaign: case.charter for case in cases if case.charter}
         findings = check_chain(self.chain, ledger, domain, charters)
         self.notes += findings.notes

@@ -47,8 +47,9 @@ def read_log(source: LogSource, key: VerifierKey, progress: Progress) -> tuple[C
 
 
 def _bundle(source: LogSource, index: int, width: int, at: int) -> list[bytes]:
+    raw = source.entries(index, width)
     try:
-        found = tiles.parse_bundle(source.entries(index, width))
+        found = tiles.parse_bundle(raw)
     except BadInput as error:
         raise Mismatch(f"entry bundle {index} cannot be read: {error}", entry=at) from error
     if len(found) != width:

@@ -148,7 +148,7 @@ def check_run(
     parameters = _parameters(row, document, crowd)
     truth = _check_truths(row, truths, spec, openings, crowd, parameters)
     _check_residual(row, spec, crowd, parameters)
-    _check_rerun(row, spec, crowd, parameters)
+    check_rerun(row, spec, crowd, parameters)
     return RunReplay(row, crowd, parameters, truth)
 
 
@@ -204,7 +204,7 @@ def _check_residual(
         raise mismatch(row, "residual that the run states, in ppm", residual, row.entry.residual)
 
 
-def _check_rerun(
+def check_rerun(
     row: Row[InferenceRun], spec: Specification, crowd: Crowd, parameters: reputation.Parameters
 ) -> None:  # 5
     again = reputation.quantise(reputation.dawid_skene(crowd.votes))

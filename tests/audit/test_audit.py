@@ -1,0 +1,124 @@
+"""An honest log passes, and what cannot be checked is never called passed."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+from ledger_service.audit.auditor import Pins, audit
+from ledger_service.audit.report import Status, render
+from ledger_service.audit.source import DirSource
+from ledger_service.entries import Review
+from tests.audit.builder import Builder
+from tests.audit.conftest import Audited, pins
+
+NAMES = [
+    "log",
+    "entries",
+    "structure",
+    "campaigns",
+    "items",
+    "reviews",
+    "inference",
+    "reputation",
+    "payouts",
+    "chain",
+]
+NEED_OPENINGS = {"items", "reviews", "inference", "reputation", "payouts"}
+
+
+def test_an_honest_log_passes_every_step_but_the_chain_that_was_not_given(
+    honest: Builder, tmp_path: Path
+) -> None:
+    report = audit(DirSource(honest.save(tmp_path)), pins=pins(honest))
+    assert [step.name for step in report.steps] == NAMES
+    assert {step.name for step in report.steps if step.status is Status.PASSED} == set(NAMES) - {"chain"}
+    assert report.steps[-1].status is Status.NOT_CHECKED
+    assert all(step.checked > 0 for step in report.steps[:-1])
+    assert not report.failed
+    assert not report.complete
+    assert report.notes == ()
+
+
+def test_the_figures_are_those_of_the_log(honest: Builder, tmp_path: Path) -> None:
+    report = audit(DirSource(honest.save(tmp_path)), pins=pins(honest))
+    assert (report.log_size, report.labels, report.labels_verified) == (len(honest.entries), 48, 48)
+    assert report.payouts_expected == report.payouts_logged == sum(honest.owed.values()) > 0
+    assert report.payouts_onchain is None
+    assert report.anchors is None
+    (campaign,) = report.campaigns
+    accepted = sum(
+        isinstance(entry.struct, Review) and entry.struct.verdict == Review.ACCEPTED
+        for entry in honest.entries
+    )
+    assert (campaign.items, campaign.truths, campaign.labels_accepted) == (12, 12, accepted)
+    assert 0 < accepted < 48
+
+
+def test_the_log_under_audit_exercises_every_review_rule(honest: Builder) -> None:
+    assert {verdict.reason["rule"] for verdict in honest.verdicts} == {"accepted", "speed", "gold"}
+
+
+def test_without_openings_the_steps_that_need_them_are_not_checked(audited: Audited) -> None:
+    report = audited(openings=False)
+    missing = {step.name for step in report.steps if step.status is Status.NOT_CHECKED}
+    assert missing == NEED_OPENINGS | {"chain"}
+    assert "no openings" in next(step for step in report.steps if step.name == "items").detail
+    assert report.payouts_expected is None
+    assert report.campaigns[0].payouts_expected is None
+    assert not report.failed
+
+
+def test_what_was_not_pinned_is_said(honest: Builder, tmp_path: Path) -> None:
+    report = audit(DirSource(honest.save(tmp_path)))
+    assert report.notes == ("taken from the source itself, not from you: --log-key, --log-address, --escrow",)
+
+
+def test_another_escrow_than_the_pinned_one_is_named(honest: Builder, tmp_path: Path) -> None:
+    pinned = Pins(str(honest.log_key.verifier), honest.place.log, "0x" + "11" * 20)
+    report = audit(DirSource(honest.save(tmp_path)), pins=pinned)
+    step = next(step for step in report.steps if step.status is Status.FAILED)
+    assert (step.name, step.expected, step.found) == ("campaigns", "0x" + "11" * 20, honest.place.escrow)
+
+
+def test_another_log_address_than_the_pinned_one_makes_the_signatures_fail(
+    honest: Builder, tmp_path: Path
+) -> None:
+    pinned = Pins(str(honest.log_key.verifier), "0x" + "11" * 20, honest.place.escrow)
+    report = audit(DirSource(honest.save(tmp_path)), pins=pinned)
+    assert next(step for step in report.steps if step.status is Status.FAILED).name == "entries"
+
+
+def test_the_report_is_one_json_object_with_amounts_as_strings(honest: Builder, tmp_path: Path) -> None:
+    report = audit(DirSource(honest.save(tmp_path)), pins=pins(honest))
+    value = json.loads(json.dumps(report.to_json()))
+    assert value["ok"] is True
+    assert value["complete"] is False
+    assert value["payouts_expected"] == str(report.payouts_expected)
+    assert value["campaigns"][0]["payouts_logged"] == str(report.payouts_logged)
+    assert [step["status"] for step in value["steps"]] == ["passed"] * 9 + ["not checked"]
+    assert set(value["seconds"]) == set(NAMES)
+
+
+def test_the_report_reads_well(honest: Builder, tmp_path: Path) -> None:
+    lines = list(render(audit(DirSource(honest.save(tmp_path)), pins=pins(honest))))
+    assert lines[-1] == "What was checked holds. Not checked: chain."
+    assert any(line.startswith("ok    3 structure") for line in lines)
+    assert any("'Which class is it?'" in line for line in lines)
+
+
+def test_an_empty_log_passes(tmp_path: Path) -> None:
+    made = Builder.__new__(Builder)  # nothing has been logged yet, so nothing is founded
+    made.__dict__.update(vars(Builder()))
+    made.entries, made.openings, made.tree = [], [], type(made.tree)()
+    report = audit(DirSource(made.save(tmp_path)), pins=pins(made))
+    assert report.log_size == 0
+    assert not report.failed
+
+
+def test_a_copy_that_is_older_than_the_openings_is_audited_as_it_was(honest: Builder, tmp_path: Path) -> None:
+    folder = honest.save(tmp_path)
+    path = next((folder / "openings").iterdir())
+    later = {"index": len(honest.entries), "leaf": "0x" + "22" * 32, "kind": "Label", "openings": {}}
+    path.write_bytes(path.read_bytes() + json.dumps(later).encode() + b"\n")
+    assert not audit(DirSource(folder), pins=pins(honest)).failed
