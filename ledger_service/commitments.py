@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import re
 from typing import Any
 
 import rfc8785
@@ -14,6 +15,9 @@ import rfc8785
 from ledger_service.errors import BadInput
 
 SALT_BYTES = 32
+MAX_DEPTH = 64
+_TOKENS = re.compile(rb'\\.|["\[\]{}]', re.DOTALL)
+_DEEPER = {b"[": 1, b"{": 1, b"]": -1, b"}": -1}
 Json = Any
 
 
@@ -29,19 +33,48 @@ def canonical(value: Json) -> bytes:
         raise BadInput(f"no canonical JSON: {error}") from error
 
 
+def parse(raw: bytes) -> Json:
+    """Read JSON (RFC 8259, UTF-8) from somebody who is not trusted.
+
+    Raises:
+        BadInput: not JSON, or nested too deeply.
+    """
+    _check_depth(raw)
+    try:
+        return json.loads(raw.decode())  # decoded here, or the parser would guess at UTF-16 and UTF-32 too
+    except (ValueError, RecursionError) as error:
+        raise BadInput(f"not JSON: {error}") from error
+
+
 def parse_canonical(raw: bytes) -> Json:
     """Read JSON that must already be in canonical form, so that each value has one encoding.
 
     Raises:
-        BadInput: not JSON, or not canonical.
+        BadInput: not JSON, not canonical, or nested too deeply.
     """
-    try:
-        value = json.loads(raw)
-    except (ValueError, RecursionError) as error:
-        raise BadInput(f"not JSON: {error}") from error
+    value = parse(raw)
     if canonical(value) != raw:
         raise BadInput("not canonical JSON (RFC 8785)")
     return value
+
+
+def _check_depth(raw: bytes) -> None:
+    """Refuse deep nesting before the parser recurses into it.
+
+    The parser's own guard is the interpreter's recursion limit, which other libraries raise beyond what the
+    stack holds.
+    """
+    if raw.count(b"[") + raw.count(b"{") <= MAX_DEPTH:
+        return
+    depth, quoted = 0, False
+    for token in _TOKENS.finditer(raw):
+        mark = token[0]
+        if mark == b'"':
+            quoted = not quoted
+        elif not quoted and mark in _DEEPER:
+            depth += _DEEPER[mark]
+            if depth > MAX_DEPTH:
+                raise BadInput(f"JSON nested more than {MAX_DEPTH} deep")
 
 
 def digest(value: Json) -> bytes:

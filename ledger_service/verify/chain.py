@@ -15,6 +15,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
+from ledger_service import commitments
 from ledger_service.commitments import Json
 from ledger_service.eip712 import WORD, encode_word
 from ledger_service.errors import BadInput, Unavailable
@@ -86,12 +87,15 @@ class _Reverted(Unavailable):
 
 
 class JsonRpcChain:
-    """An AnchorReader over one JSON-RPC endpoint. `block` is `finalized` or `latest`."""
+    """An AnchorReader over one JSON-RPC endpoint.
 
-    def __init__(self, url: str, block: str = "finalized") -> None:
+    `block` is `finalized` or `latest`; `timeout` is for one exchange, in seconds.
+    """
+
+    def __init__(self, url: str, block: str = "finalized", timeout: float = TIMEOUT_SECONDS) -> None:
         if not url.startswith(("http://", "https://")):
             raise BadInput("the RPC endpoint is an http or https URL")
-        self._url, self._block = url, block
+        self._url, self._block, self._timeout = url, block, timeout
         self._opener = urllib.request.build_opener(_NoRedirect)
 
     def chain_id(self) -> int:
@@ -139,8 +143,8 @@ class JsonRpcChain:
     def _call(self, method: str, params: list[Json]) -> Json:
         body = json.dumps({"jsonrpc": "2.0", "id": 1, "method": method, "params": params}).encode()
         try:
-            answer = json.loads(self._post(body))
-        except (OSError, ValueError, RecursionError, http.client.HTTPException) as error:
+            answer = commitments.parse(self._post(body))
+        except (OSError, ValueError, BadInput, http.client.HTTPException) as error:
             raise Unavailable(f"the RPC endpoint does not answer: {error}") from error
         if not isinstance(answer, dict) or "result" not in answer:
             reason = answer.get("error") if isinstance(answer, dict) else "no JSON-RPC answer"
@@ -152,8 +156,8 @@ class JsonRpcChain:
         request = urllib.request.Request(  # noqa: S310  the scheme was checked when this object was made
             self._url, data=body, headers={"Content-Type": "application/json"}
         )
-        deadline, raw = time.monotonic() + TIMEOUT_SECONDS, b""
-        with self._opener.open(request, timeout=TIMEOUT_SECONDS) as response:
+        deadline, raw = time.monotonic() + self._timeout, b""
+        with self._opener.open(request, timeout=self._timeout) as response:
             while chunk := response.read1(65_536):
                 raw += chunk
                 if len(raw) > MAX_ANSWER_BYTES or time.monotonic() > deadline:
