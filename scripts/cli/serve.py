@@ -70,4 +70,4 @@ def run(argv: Sequence[str]) -> int:
     with ending_cleanly(), startup.running(options) as settings:
         from api import serve
 
-        return serve.run(settings)
+        return serve.run(settings, startup.compiled())

@@ -9,6 +9,7 @@ from dataclasses import replace
 from ledger_service.chain import abi
 from ledger_service.chain.client import ChainClient
 from ledger_service.chain.compile import compile_contracts
+from ledger_service.chain.contracts import Artifacts
 from ledger_service.chain.deploy import Deployment, deploy
 from ledger_service.chain.rpc import Rpc
 from ledger_service.chain.signer import LocalSigner
@@ -19,7 +20,7 @@ from ledger_service.flow.context import SystemClock
 from ledger_service.local.keys import local_arbiter
 from ledger_service.local.services import LocalServices
 from ledger_service.local.state import FOLDER, PROJECT, free_port
-from ledger_service.store.metadata import metadata
+from ledger_service.store.migrate import upgrade
 from ledger_service.store.store import connect
 
 NAME = "deploy"  # prefix of the deployment's intents
@@ -73,15 +74,15 @@ def contracts(options: Options, local: LocalServices, *, may_create: bool) -> De
     engine = connect(options.database_url or local.database_url)
     client = ChainClient.connect(options.rpc_url or local.rpc_url, finality_depth=options.confirmations)
     try:
-        metadata.create_all(engine)
+        upgrade(engine)
         signer = LocalSigner(local.keys.wallet())
-        compiled = abi.load_artifacts(compile_contracts(PROJECT, PROJECT / FOLDER / "artifacts"))
-        writer = ChainWriter(client, signer, engine.begin, SystemClock(), artifacts=compiled)
+        artifacts = compiled()
+        writer = ChainWriter(client, signer, engine.begin, SystemClock(), artifacts=artifacts)
         with engine.begin() as connection:
             begun = writer.find(connection, f"{NAME}/escrow") is not None
         if not begun:
             _check_money(options, client, signer.address, local.rpc_url, may_create)
-        found = deploy(writer, engine.begin, compiled, with_token=options.rpc_url is None, name=NAME)
+        found = deploy(writer, engine.begin, artifacts, with_token=options.rpc_url is None, name=NAME)
         if not client.code(found.provenance_log) or not client.code(found.escrow):
             raise Corrupt(
                 f"the database knows contracts at {found.provenance_log} and {found.escrow}, and this chain "
@@ -91,6 +92,11 @@ def contracts(options: Options, local: LocalServices, *, may_create: bool) -> De
     finally:
         client.close()
         engine.dispose()
+
+
+def compiled() -> Artifacts:
+    """The contracts' interfaces and code, compiled when their sources have changed."""
+    return abi.load_artifacts(compile_contracts(PROJECT, PROJECT / FOLDER / "artifacts"))
 
 
 def _check_money(
