@@ -8,7 +8,6 @@ import reputation
 from ledger_service import commitments, entries, judging
 from ledger_service.commitments import Json
 from ledger_service.errors import Corrupt
-from ledger_service.flow.context import Ledger
 from ledger_service.flow.review import facts_of
 from ledger_service.judging import Crowd
 from ledger_service.specification import Specification
@@ -62,7 +61,7 @@ def conclude(reading: Reading) -> Conclusion:
     return Conclusion(method, document, parameters, run.iterations, min(residual, UINT32_MAX))
 
 
-def infer(uow: UnitOfWork, ledger: Ledger, reading: Reading, conclusion: Conclusion) -> None:
+def infer(uow: UnitOfWork, reading: Reading, conclusion: Conclusion) -> None:
     """Write the run, the inferred answers and the workers' reputations."""
     campaign = uow.campaigns.get(reading.campaign, lock=True)
     if campaign.state != "reviewed":

@@ -90,6 +90,12 @@ def truth_of(uow: UnitOfWork, campaign: CampaignRow) -> dict[bytes, int]:
     return truth
 
 
+def waits_for_anchor(uow: UnitOfWork) -> bool:
+    """Whether some campaign's payroll waits for a head on the chain that holds its settlement."""
+    newest = uow.anchors.newest()
+    return uow.payouts.newest_unposted() >= (newest.size if newest else 0)
+
+
 def post(uow: UnitOfWork, ledger: Ledger, campaign_id: bytes) -> bool:
     """Queue the payroll, once a final head on the chain holds the settlement; whether it did."""
     campaign = uow.campaigns.get(campaign_id, lock=True)

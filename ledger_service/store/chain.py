@@ -162,15 +162,20 @@ class ChainIntents:
         ).one_or_none()
         return None if row is None else _intent(row)
 
-    def open_lane(self, lane: Lane, first_nonce: int) -> None:
-        """Begin the lane at `first_nonce`; nothing where it has begun."""
-        row = {"chain_id": lane.chain_id, "account": lane.account, "first_nonce": first_nonce}
-        self._db.execute(insert(lanes).values(row).on_conflict_do_nothing())
+    def open_lane(self, lane: Lane, genesis: bytes, first_nonce: int) -> None:
+        """Begin the lane at `first_nonce`, on the chain with this block 0; nothing where it has begun."""
+        row = {"chain_id": lane.chain_id, "account": lane.account, "genesis": genesis}
+        new = insert(lanes).values(row | {"first_nonce": first_nonce})
+        self._db.execute(new.on_conflict_do_nothing())
+
+    def genesis(self, lane: Lane) -> bytes | None:
+        """The hash of block 0 of the lane's chain; None where the lane has not begun."""
+        found = self._db.execute(select(lanes.c.genesis).where(*_lane_row(lane))).scalar_one_or_none()
+        return None if found is None else bytes(found)
 
     def next_nonce(self, lane: Lane) -> int | None:
         """The nonce that the lane's next transaction takes; None where the lane has not begun."""
-        here = (lanes.c.chain_id == lane.chain_id, lanes.c.account == lane.account)
-        first = self._db.execute(select(lanes.c.first_nonce).where(*here)).scalar_one_or_none()
+        first = self._db.execute(select(lanes.c.first_nonce).where(*_lane_row(lane))).scalar_one_or_none()
         if first is None:
             return None
         highest = select(func.max(intents.c.nonce)).where(*_of(lane))
@@ -180,8 +185,7 @@ class ChainIntents:
     def take(self, intent: Intent, nonce: int, attempt: Attempt) -> bool:
         """Give a queued intent its nonce and its first attempt; false where somebody else was faster."""
         lane = intent.lane
-        here = (lanes.c.chain_id == lane.chain_id, lanes.c.account == lane.account)
-        self._db.execute(select(lanes).where(*here).with_for_update())
+        self._db.execute(select(lanes).where(*_lane_row(lane)).with_for_update())
         if self.next_nonce(lane) != nonce or not self._move(
             intent, {"state": State.SIGNED, "nonce": nonce, "error": None}, attempt.signed_at
         ):
@@ -264,6 +268,18 @@ class ChainIntents:
             )
         return self.get(lane, key)
 
+    def cancel(self, lane: Lane, key: str, now: int) -> Intent:
+        """Give up an intent that has no nonce yet, because a node refuses it for ever, say.
+
+        Raises:
+            NotYours: no such intent. Conflict: it is not waiting.
+        """
+        intent = self.get(lane, key)
+        values = {"state": State.REJECTED, "final": True, "error": "cancelled"}
+        if intent.state is not State.QUEUED or not self._move(intent, values, now):
+            raise Conflict(f"the chain intent {key!r} is {intent.state}: only a queued one can be cancelled")
+        return self.get(lane, key)
+
     def acknowledge(self, lane: Lane, key: str, now: int) -> Intent:
         """A person has looked at a foreign transaction: the lane may go on behind it.
 
@@ -280,6 +296,10 @@ class ChainIntents:
         """Guarded by the state that was read: of two writers, one moves."""
         was = (intents.c.id == intent.id, intents.c.state == intent.state)
         return self._db.execute(update(intents).where(*was).values(updated_at=now, **values)).rowcount == 1
+
+
+def _lane_row(lane: Lane) -> Sequence[Any]:
+    return (lanes.c.chain_id == lane.chain_id, lanes.c.account == lane.account)
 
 
 def _of(lane: Lane) -> Sequence[Any]:

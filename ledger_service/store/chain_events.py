@@ -19,6 +19,7 @@ class Cursor:
     """How far a stream was read, how far that is final, and why it stands still, if it does."""
 
     chain_id: int
+    genesis: bytes
     read_to: int
     final_to: int
     alarm: str | None
@@ -55,11 +56,12 @@ class ChainEvents:
     def cursor(self) -> Cursor | None:
         """Where the stream stands; None before it has begun."""
         row = self._db.execute(select(streams).where(streams.c.stream == self._stream)).one_or_none()
-        return None if row is None else Cursor(row.chain_id, row.read_to, row.final_to, row.alarm)
+        return None if row is None else _cursor(row)
 
-    def begin(self, chain_id: int, first_block: int) -> Cursor:
+    def begin(self, chain_id: int, genesis: bytes, first_block: int) -> Cursor:
         """Begin the stream before `first_block`; nothing where it has begun."""
-        row = {"stream": self._stream, "chain_id": chain_id, "read_to": first_block - 1, "final_to": -1}
+        chain = {"chain_id": chain_id, "genesis": genesis}
+        row = chain | {"stream": self._stream, "read_to": first_block - 1, "final_to": -1}
         self._db.execute(upsert(streams).values(row).on_conflict_do_nothing())
         cursor = self.cursor()
         assert cursor is not None  # noqa: S101  (written by this transaction)
@@ -69,7 +71,7 @@ class ChainEvents:
         """The cursor, held until the transaction ends: of two readers one writes."""
         query = select(streams).where(streams.c.stream == self._stream).with_for_update()
         row = self._db.execute(query).one_or_none()
-        return None if row is None else Cursor(row.chain_id, row.read_to, row.final_to, row.alarm)
+        return None if row is None else _cursor(row)
 
     def hashes(self) -> dict[int, bytes]:
         """The block hashes that are kept, by height."""
@@ -139,6 +141,10 @@ class ChainEvents:
             "transaction_hash": event.transaction,
             "args": event.args,
         }
+
+
+def _cursor(row: Row[Any]) -> Cursor:
+    return Cursor(row.chain_id, bytes(row.genesis), row.read_to, row.final_to, row.alarm)
 
 
 def _stored(row: Row[Any]) -> StoredEvent:

@@ -56,6 +56,7 @@ lanes = Table(
     metadata,
     Column("chain_id", BigInteger, primary_key=True, autoincrement=False),
     Column("account", Text, primary_key=True),
+    Column("genesis", LargeBinary, nullable=False),  # hash of the chain's block 0
     # The account's transaction count when the lane was opened: the nonce of the lane's first intent.
     Column("first_nonce", BigInteger, nullable=False),
 )
@@ -112,6 +113,7 @@ streams = Table(
     metadata,
     Column("stream", Text, primary_key=True),
     Column("chain_id", BigInteger, nullable=False),
+    Column("genesis", LargeBinary, nullable=False),  # hash of the chain's block 0
     Column("read_to", BigInteger, nullable=False),  # the newest block whose events are here
     Column("final_to", BigInteger, nullable=False),  # the newest block that was seen final
     Column("alarm", Text),

@@ -80,6 +80,16 @@ class Judgements:
         )
         return {row.item: row for row in many(TruthRow, self._connection.execute(query))}
 
+    def truth_page(self, campaign: bytes, after: int, limit: int) -> list[TruthRow]:
+        """Inferred answers of a campaign in log order, after an index."""
+        query = (
+            select(*columns(truths, TruthRow))
+            .where(truths.c.campaign == campaign, truths.c.index > after)
+            .order_by(truths.c.index)
+            .limit(limit)
+        )
+        return many(TruthRow, self._connection.execute(query))
+
     def truths_of(self, campaign: bytes, wanted: Sequence[bytes]) -> dict[bytes, TruthRow]:
         """The inferred answers of the named items, by item."""
         query = select(*columns(truths, TruthRow)).where(

@@ -93,6 +93,17 @@ class Labels:
         )
         return many(ReviewRow, self._connection.execute(query))
 
+    def review_page(self, campaign: bytes, after: int, limit: int) -> list[tuple[ReviewRow, str]]:
+        """Reviews of a campaign in log order, after an index, each with its label's worker."""
+        query = (
+            select(labels.c.worker, *columns(reviews, ReviewRow))
+            .join(labels, labels.c.leaf == reviews.c.label)
+            .where(reviews.c.campaign == campaign, reviews.c.index > after)
+            .order_by(reviews.c.index)
+            .limit(limit)
+        )
+        return [(ReviewRow(*row[1:]), row[0]) for row in self._connection.execute(query)]
+
     def reviews_of(self, leaves: Sequence[bytes]) -> dict[bytes, ReviewRow]:
         """Reviews by the leaf hash of their label."""
         query = select(*columns(reviews, ReviewRow)).where(reviews.c.label.in_(list(leaves)))

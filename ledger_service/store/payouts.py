@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from sqlalchemy import Connection, insert, select
+from sqlalchemy import Connection, func, insert, select
 
 from ledger_service.commitments import Json
 from ledger_service.store.rows import columns, many, one
@@ -75,6 +75,16 @@ class Payouts:
         )
         return many(PayoutRow, self._connection.execute(query))
 
+    def page(self, campaign: bytes, after: int, limit: int) -> list[PayoutRow]:
+        """Payouts of a campaign in log order, after an index."""
+        query = (
+            select(*columns(payouts, PayoutRow))
+            .where(payouts.c.campaign == campaign, payouts.c.index > after)
+            .order_by(payouts.c.index)
+            .limit(limit)
+        )
+        return many(PayoutRow, self._connection.execute(query))
+
     def of_worker(self, campaign: bytes, worker: str) -> PayoutRow | None:
         """What one worker has earned in a campaign, once judged."""
         query = select(*columns(payouts, PayoutRow)).where(
@@ -86,6 +96,16 @@ class Payouts:
         """The campaign's settlement, once there is one."""
         query = select(*columns(settlements, SettlementRow)).where(settlements.c.campaign == campaign)
         return one(SettlementRow, self._connection.execute(query).first())
+
+    def newest_unposted(self) -> int:
+        """Log index of the newest settlement that owes something and has no payroll yet; -1 for none."""
+        query = (
+            select(func.max(settlements.c.index))
+            .outerjoin(payrolls, payrolls.c.campaign == settlements.c.campaign)
+            .where(payrolls.c.campaign.is_(None), settlements.c.total > 0)
+        )
+        found = self._connection.scalar(query)
+        return -1 if found is None else found
 
     def add_payroll(self, row: PayrollRow) -> None:
         """Record the payroll that is about to be posted."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from sqlalchemy import Connection, or_, select
+from sqlalchemy import Connection, func, or_, select, text
 from sqlalchemy.dialects.postgresql import insert
 
 from ledger_service.entries import ZERO32
@@ -90,6 +90,13 @@ class Workers:
         row = insert(offers).values(campaign=campaign, worker=worker, wanted=wanted)
         changed = row.on_conflict_do_update(index_elements=["campaign", "worker"], set_={"wanted": wanted})
         self._connection.execute(changed)
+
+    def offered(self, campaign: bytes) -> tuple[int, int]:
+        """How many workers joined a campaign, and how many items they named together."""
+        named = func.coalesce(func.jsonb_array_length(func.nullif(offers.c.wanted, text("'null'::jsonb"))), 0)
+        query = select(func.count(), func.coalesce(func.sum(named), 0)).where(offers.c.campaign == campaign)
+        workers_count, items_count = self._connection.execute(query).one()
+        return workers_count, int(items_count)
 
     def candidates(self, campaign: bytes) -> list[Candidate]:
         """All who joined a campaign, by address."""

@@ -1,0 +1,29 @@
+"""The HTTP application over one running service."""
+
+from __future__ import annotations
+
+from importlib.metadata import version
+
+from fastapi import FastAPI
+
+from api import problems
+from api.limits import BodyLimit
+from api.routes import audits, auth, campaigns, info, labels, log, payouts, workers
+from ledger_service.service import Service
+
+DESCRIPTION = """\
+Labelling campaigns whose every assignment, label, verdict and payment is an entry in one append-only log,
+anchored on a chain. Bytes are lower-case hex, money is a decimal string of token minor units, times are
+seconds since 1970. Writing twice what was written changes nothing, so every request can be repeated.
+"""
+
+
+def create_app(service: Service) -> FastAPI:
+    """The application; it answers with `service` and owns none of its parts."""
+    app = FastAPI(title="crowdledger", version=version("crowdledger"), description=DESCRIPTION)
+    app.state.service = service
+    problems.install(app)
+    app.add_middleware(BodyLimit)
+    for module in (info, auth, workers, campaigns, labels, payouts, audits, log):
+        app.include_router(module.router)
+    return app

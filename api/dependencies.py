@@ -1,0 +1,39 @@
+"""What routes are given: the service, and a campaign's id from the path."""
+
+from __future__ import annotations
+
+import re
+from typing import Annotated, cast
+
+from fastapi import Depends, Path, Request
+
+from ledger_service.errors import NotYours
+from ledger_service.service import Service
+
+_ID = re.compile(r"0x[0-9a-f]{64}", re.ASCII)
+
+
+def service(request: Request) -> Service:
+    """The service behind the application."""
+    return cast(Service, request.app.state.service)
+
+
+def _id(text: str) -> bytes:
+    if not _ID.fullmatch(text):
+        raise NotYours("there is nothing by this name")
+    return bytes.fromhex(text[2:])
+
+
+def campaign_id(campaign: Annotated[str, Path(examples=["0x" + "7b" * 32])]) -> bytes:
+    """A campaign's id: 32 bytes of hex in the path."""
+    return _id(campaign)
+
+
+def leaf_hash(leaf: Annotated[str, Path(examples=["0x" + "9d" * 32])]) -> bytes:
+    """A leaf hash: 32 bytes of hex in the path."""
+    return _id(leaf)
+
+
+Running = Annotated[Service, Depends(service)]
+CampaignId = Annotated[bytes, Depends(campaign_id)]
+Leaf = Annotated[bytes, Depends(leaf_hash)]

@@ -1,0 +1,124 @@
+"""For the requester and the auditors it named: bundles, openings and results of a campaign."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Annotated, Any, Literal
+
+from fastapi import APIRouter, Query, Response
+
+from api.auth import Caller
+from api.dependencies import CampaignId, Running
+from api.models import Body, Bytes32, Position
+from api.problems import responses
+from ledger_service import commitments, entries
+from ledger_service.errors import Corrupt, NotYours, Unauthenticated
+from ledger_service.flow import audit
+from ledger_service.flow.prove import Prover
+from ledger_service.store.campaigns import CampaignRow
+from ledger_service.store.judgements import TruthRow
+from ledger_service.store.store import UnitOfWork
+
+router = APIRouter(prefix="/v1/campaigns/{campaign}", tags=["audit"])
+NDJSON = "application/x-ndjson"
+NEXT = "Crowdledger-Next"
+Limit = Annotated[int, Query(ge=1, le=1000)]
+
+
+class Result(Body):
+    """The inferred answer of one item."""
+
+    position: int
+    item: Bytes32
+    label: str
+    confidence_ppm: int
+
+
+class ResultPage(Body):
+    """Inferred answers in order of position; `next` is what to pass as `after`, null at the end."""
+
+    results: list[Result]
+    next: int | None
+
+
+_LINES: dict[int | str, dict[str, Any]] = {
+    200: {"content": {NDJSON: {}}, "description": f"One JSON value a line; {NEXT} while more may follow"}
+}
+
+
+@router.get("/bundles", response_class=Response, responses={**_LINES, **responses(Unauthenticated, NotYours)})
+def get_bundles(
+    service: Running,
+    caller: Caller,
+    campaign: CampaignId,
+    kind: Literal["label", "payment"] = "label",
+    after: Position = -1,
+    limit: Limit = 200,
+) -> Response:
+    """Bundles in log order, one a line, each for `crowdledger verify`."""
+    with service.store.begin() as uow:
+        row = _audited(uow, campaign, caller)
+        prover = Prover(uow, service.ledger, row)
+        if kind == "label":
+            labels = uow.labels.page(campaign, after, limit)
+            made, indices = prover.labels(labels), [label.index for label in labels]
+        else:
+            payouts = uow.payouts.page(campaign, after, limit)
+            made, indices = prover.payments(payouts), [one.index for one in payouts]
+    return _lines(made, indices, limit)
+
+
+@router.get(
+    "/openings", response_class=Response, responses={**_LINES, **responses(Unauthenticated, NotYours)}
+)
+def get_openings(
+    service: Running, caller: Caller, campaign: CampaignId, after: Position = -1, limit: Limit = 1000
+) -> Response:
+    """What the campaign's entries commit to, in log order, one entry a line."""
+    with service.store.begin() as uow:
+        lines = audit.openings(uow, service.ledger, _audited(uow, campaign, caller), after, limit)
+    made = [commitments.canonical(line.to_json()) for line in lines]
+    return _lines(made, [line.index for line in lines], limit)
+
+
+@router.get("/results", responses=responses(Unauthenticated, NotYours))
+def get_results(
+    service: Running,
+    caller: Caller,
+    campaign: CampaignId,
+    after: Position = -1,
+    limit: Annotated[int, Query(ge=1, le=500)] = 100,
+) -> ResultPage:
+    """The dataset: the inferred answer of every item, with its confidence."""
+    with service.store.begin() as uow:
+        row = _audited(uow, campaign, caller)
+        found = uow.judgements.results(campaign, after, limit)
+        raw = uow.log.by_leaf([truth.leaf for _, truth in found])
+        results = [
+            Result(
+                position=position,
+                item=truth.item,
+                label=_label(uow, row, truth, raw[truth.leaf][1]),
+                confidence_ppm=truth.confidence,
+            )
+            for position, truth in found
+        ]
+    return ResultPage(results=results, next=found[-1][0] if len(found) == limit else None)
+
+
+def _label(uow: UnitOfWork, campaign: CampaignRow, truth: TruthRow, raw: bytes) -> str:
+    struct = entries.decode(raw).struct
+    if not isinstance(struct, entries.Truth):
+        raise Corrupt(f"entry {truth.index} is no truth")
+    return str(uow.vault.open(campaign.requester, truth.opening, struct.answer).content["label"])
+
+
+def _audited(uow: UnitOfWork, campaign: bytes, caller: str) -> CampaignRow:
+    if not uow.campaigns.may_audit(campaign, caller):
+        raise NotYours("there is no such campaign")
+    return uow.campaigns.get(campaign)
+
+
+def _lines(made: Sequence[bytes], indices: Sequence[int], limit: int) -> Response:
+    headers = {NEXT: str(indices[-1])} if len(indices) == limit else {}
+    return Response(b"".join(line + b"\n" for line in made), media_type=NDJSON, headers=headers)

@@ -1,0 +1,308 @@
+"""Campaigns: terms, items and gold answers in; state out."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Path, Query, Response
+from pydantic import ConfigDict, Field
+
+from api.auth import Caller
+from api.dependencies import CampaignId, Running
+from api.models import EXAMPLE32, EXAMPLE64, Body, Bytes32, Money, OpeningBody, Position, Seconds, Signature
+from api.problems import responses
+from ledger_service.errors import BadInput, BadSignature, Conflict, NotYours, Unauthenticated
+from ledger_service.flow import publish
+from ledger_service.service import Service
+from ledger_service.specification import Specification
+from ledger_service.store.campaigns import CampaignRow
+from ledger_service.store.store import UnitOfWork
+from ledger_service.terms import Terms
+
+router = APIRouter(prefix="/v1/campaigns", tags=["campaigns"])
+BATCH = 500
+_TERMS: dict[str, Any] = {
+    "requester": "0x3f17f1962b36e491b30a40b2405849e597ba5fb5",
+    "operator": "0x70997970c51812dc3a010c7d01b50e0d17dc79c8",
+    "arbiter": "0x3c44cdddb6a900fa2b585dd299e03d12fa4293bc",
+    "token": "0x5fbdb2315678afecb367f032d93f642f64180aa3",
+    "feeBps": 0,
+    "window": 86400,
+    "deadline": 1791000000,
+    "bond": "1000000",
+    "brief": EXAMPLE32,
+}
+
+
+class Draft(Body):
+    """Terms, specification, and the requester's signature on the EIP-712 `Campaign` entry they give."""
+
+    model_config = ConfigDict(
+        json_schema_extra={
+            "examples": [
+                {
+                    "terms": _TERMS,
+                    "specification": {"format": "crowdledger-specification@v1", "title": "Read the digit"},
+                    "created_at": 1790000000,
+                    "signature": EXAMPLE64,
+                }
+            ]
+        }
+    )
+    terms: dict[str, Any]
+    specification: dict[str, Any]
+    created_at: Seconds
+    signature: Signature
+
+
+class Drafted(Body):
+    """The campaign's id, and the most that it can cost with the fee: what has to be deposited."""
+
+    campaign: Bytes32
+    state: str
+    budget: Money
+
+
+class ItemBody(OpeningBody):
+    """One item at its position; its id is the commitment of its content."""
+
+    position: Annotated[int, Field(ge=0, lt=1 << 40)]
+
+
+class ItemsBody(Body):
+    """A batch of items."""
+
+    items: Annotated[list[ItemBody], Field(min_length=1, max_length=BATCH)]
+
+
+class GoldBody(OpeningBody):
+    """The known answer of one item; its commitment stands in the gold root."""
+
+    item: Bytes32
+
+
+class GoldsBody(Body):
+    """A batch of gold answers."""
+
+    gold: Annotated[list[GoldBody], Field(min_length=1, max_length=BATCH)]
+
+
+class Received(Body):
+    """How many are here now."""
+
+    received: int
+
+
+class Published(Body):
+    """The Campaign entry's place in the log."""
+
+    campaign: Bytes32
+    state: str
+    leaf: Bytes32
+    index: int
+
+
+class PayrollBody(Body):
+    """The payroll as it is posted: `entries` packed as in the calldata."""
+
+    epoch: int
+    root: Bytes32
+    count: int
+    total: Money
+    evidence: int
+    entries: str
+    state: str
+
+
+class CampaignBody(Body):
+    """All that is public about a campaign."""
+
+    campaign: Bytes32
+    state: str
+    requester: str
+    terms: dict[str, Any]
+    specification: dict[str, Any]
+    escrow: str
+    budget: Money
+    deposited: Money
+    items: int
+    labels_wanted: int
+    labels_received: int
+    assignments_open: int
+    payroll: PayrollBody | None
+    refunded: bool
+
+
+class CampaignPage(Body):
+    """Published campaigns, oldest first; `next` is what to pass as `after`, null at the end."""
+
+    campaigns: list[CampaignBody]
+    next: int | None
+
+
+class ShownItem(Body):
+    """An item with its opening."""
+
+    position: int
+    item: Bytes32
+    content: dict[str, str]
+    salt: Bytes32
+
+
+class ItemPage(Body):
+    """Items in order of position."""
+
+    items: list[ShownItem]
+    next: int | None
+
+
+@router.post("", status_code=201, responses=responses(Unauthenticated, BadInput, BadSignature))
+def post_campaign(service: Running, caller: Caller, body: Draft) -> Drafted:
+    """Begin a campaign; sent again, it is the same one. Items and gold answers follow, then publish."""
+    with service.store.begin() as uow:
+        row = publish.draft(
+            uow,
+            service.ledger,
+            caller,
+            Terms.from_json(body.terms),
+            body.specification,
+            body.created_at,
+            body.signature,
+        )
+    return Drafted(campaign=row.campaign, state=row.state, budget=row.budget)
+
+
+@router.put("/{campaign}/items", responses=responses(Unauthenticated, NotYours, BadInput, Conflict))
+def put_items(service: Running, caller: Caller, campaign: CampaignId, body: ItemsBody) -> Received:
+    """Hand in a batch of items; sent again, it replaces those positions."""
+    items = [publish.Item(one.position, one.opening()) for one in body.items]
+    with service.store.begin() as uow:
+        return Received(received=publish.put_items(uow, caller, campaign, items))
+
+
+@router.put("/{campaign}/gold", responses=responses(Unauthenticated, NotYours, BadInput, Conflict))
+def put_gold(service: Running, caller: Caller, campaign: CampaignId, body: GoldsBody) -> Received:
+    """Hand in a batch of gold answers; nobody but you and your auditors ever sees which items they are."""
+    gold = [publish.GoldAnswer(one.item, one.opening()) for one in body.gold]
+    with service.store.begin() as uow:
+        return Received(received=publish.put_gold(uow, caller, campaign, gold))
+
+
+@router.post("/{campaign}/publish", responses=responses(Unauthenticated, NotYours, Conflict))
+def post_publish(service: Running, caller: Caller, campaign: CampaignId) -> Published:
+    """Fix items and gold answers: their roots are checked and your signed entry goes into the log."""
+    with service.store.begin() as uow:
+        row = publish.publish(uow, service.ledger, caller, campaign)
+    if row.leaf is None or row.index is None:
+        raise Conflict("the campaign is not published")
+    return Published(campaign=row.campaign, state=row.state, leaf=row.leaf, index=row.index)
+
+
+@router.post("/{campaign}/close", responses=responses(Unauthenticated, NotYours, Conflict))
+def post_close(service: Running, caller: Caller, campaign: CampaignId) -> CampaignBody:
+    """Assign nothing more; labelling ends when what is assigned has been answered or is overdue."""
+    with service.store.begin() as uow:
+        row = uow.campaigns.get(campaign, lock=True)
+        if row.requester != caller:
+            raise NotYours("there is no such campaign")
+        if row.state not in ("published", "open"):
+            raise Conflict("labelling is over, or has not begun")
+        uow.campaigns.change(campaign, closing=True)
+        return _body(uow, service, uow.campaigns.get(campaign))
+
+
+@router.put("/{campaign}/auditors/{address}", status_code=204, responses=responses(Unauthenticated, NotYours))
+def put_auditor(
+    service: Running,
+    caller: Caller,
+    campaign: CampaignId,
+    address: Annotated[str, Path(pattern="^0x[0-9a-f]{40}$")],
+) -> Response:
+    """Let somebody read answers, verdicts and statements of this campaign."""
+    with service.store.begin() as uow:
+        if uow.campaigns.get(campaign).requester != caller:
+            raise NotYours("there is no such campaign")
+        uow.campaigns.add_auditor(campaign, address)
+    return Response(status_code=204)
+
+
+@router.get("")
+def get_campaigns(
+    service: Running, after: Position = 0, limit: Annotated[int, Query(ge=1, le=100)] = 20
+) -> CampaignPage:
+    """Published campaigns, oldest first."""
+    with service.store.begin() as uow:
+        rows = uow.campaigns.page(after, limit)
+        bodies = [_body(uow, service, row) for row in rows]
+    return CampaignPage(campaigns=bodies, next=rows[-1].number if len(rows) == limit else None)
+
+
+@router.get("/{campaign}", responses=responses(NotYours))
+def get_campaign(service: Running, campaign: CampaignId) -> CampaignBody:
+    """One campaign: its terms and how far it is."""
+    with service.store.begin() as uow:
+        return _body(uow, service, uow.campaigns.get(campaign))
+
+
+@router.get("/{campaign}/items", responses=responses(Unauthenticated, NotYours))
+def get_items(
+    service: Running,
+    caller: Caller,
+    campaign: CampaignId,
+    after: Position = -1,
+    limit: Annotated[int, Query(ge=1, le=500)] = 100,
+) -> ItemPage:
+    """Items with their content and salts; for the requester and the campaign's auditors."""
+    with service.store.begin() as uow:
+        if not uow.campaigns.may_audit(campaign, caller):
+            raise NotYours("there is no such campaign")
+        requester = uow.campaigns.get(campaign).requester
+        rows = uow.items.page(campaign, after, limit)
+        shown = [(row, uow.vault.open(requester, row.opening, row.item)) for row in rows]
+    items = [
+        ShownItem(position=row.position, item=row.item, content=opened.content, salt=opened.salt)
+        for row, opened in shown
+    ]
+    return ItemPage(items=items, next=rows[-1].position if len(rows) == limit else None)
+
+
+def _body(uow: UnitOfWork, service: Service, row: CampaignRow) -> CampaignBody:
+    spec = Specification.from_json(row.specification)
+    return CampaignBody(
+        campaign=row.campaign,
+        state=row.state,
+        requester=row.requester,
+        terms=row.terms,
+        specification=row.specification,
+        escrow=service.ledger.escrow.address,
+        budget=row.budget,
+        deposited=uow.onchain.deposited(row.campaign),
+        items=spec.items.count,
+        labels_wanted=spec.items.count * spec.labels_per_item,
+        labels_received=uow.labels.count(row.campaign),
+        assignments_open=uow.assignments.count(row.campaign, "open"),
+        payroll=_payroll(uow, row),
+        refunded=uow.onchain.refunded(row.campaign),
+    )
+
+
+def _payroll(uow: UnitOfWork, row: CampaignRow) -> PayrollBody | None:
+    payroll = uow.payouts.payroll(row.campaign)
+    if payroll is None:
+        return None
+    state = "queued"
+    for name, epochs in (
+        ("posted", uow.onchain.posted_epochs(row.campaign)),
+        ("void", uow.onchain.voided_epochs(row.campaign)),
+        ("settled", uow.onchain.settled_epochs(row.campaign)),
+    ):
+        state = name if payroll.epoch in epochs else state
+    return PayrollBody(
+        epoch=payroll.epoch,
+        root=payroll.root,
+        count=payroll.count,
+        total=payroll.total,
+        evidence=payroll.evidence,
+        entries="0x" + payroll.entries.hex(),
+        state=state,
+    )

@@ -1,0 +1,69 @@
+"""What this service is, and whether it is up."""
+
+from __future__ import annotations
+
+from fastapi import APIRouter
+from sqlalchemy import text
+
+from api.dependencies import Running
+from api.models import Address, Body
+from api.problems import responses
+from ledger_service.errors import Unavailable
+
+router = APIRouter(tags=["service"])
+
+
+class Info(Body):
+    """What a client has to know before it signs anything; to be compared with what it trusts."""
+
+    chain_id: int
+    provenance_log: Address
+    escrow: Address
+    token: Address | None
+    operator: Address
+    arbiter: Address
+    fee_bps: int
+    origin: str
+    log_key: str
+    now: int
+    rpc_url: str | None
+
+
+class Alive(Body):
+    """The process answers."""
+
+    status: str
+
+
+@router.get("/v1/info")
+def info(service: Running) -> Info:
+    """Chain, contracts, keys, fee, and the ledger's time (seconds since 1970)."""
+    settings = service.settings
+    return Info(
+        chain_id=settings.chain_id,
+        provenance_log=service.ledger.provenance_log.address,
+        escrow=service.ledger.escrow.address,
+        token=settings.deployment.token,
+        operator=service.ledger.operator.address,
+        arbiter=settings.arbiter,
+        fee_bps=settings.fee_bps,
+        origin=settings.origin,
+        log_key=str(service.store.log_key.verifier),
+        now=service.ledger.clock.now(),
+        rpc_url=settings.rpc_url if settings.local else None,
+    )
+
+
+@router.get("/livez")
+def livez() -> Alive:
+    """The process answers."""
+    return Alive(status="alive")
+
+
+@router.get("/readyz", responses=responses(Unavailable))
+def readyz(service: Running) -> Alive:
+    """Database and chain answer too."""
+    with service.store.begin() as uow:
+        uow.connection.execute(text("SELECT 1"))
+    service.client.head()
+    return Alive(status="ready")

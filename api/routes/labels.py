@@ -1,0 +1,112 @@
+"""Labels: signed answers in, receipts and bundles out."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from fastapi import APIRouter, Response
+from pydantic import ConfigDict, Field
+
+from api.auth import Caller
+from api.dependencies import Leaf, Running
+from api.models import EXAMPLE32, EXAMPLE64, Body, Bytes32, OpeningBody, ReceiptBody, Seconds, Signature
+from api.problems import responses
+from ledger_service.errors import BadInput, BadSignature, Conflict, NotYours, Unauthenticated
+from ledger_service.flow import label
+from ledger_service.flow.prove import Prover
+from ledger_service.log.receipts import SignedReceipt
+from ledger_service.service import Service
+from ledger_service.store.labels import LabelRow
+from ledger_service.store.store import UnitOfWork
+
+router = APIRouter(prefix="/v1/labels", tags=["labels"])
+BUNDLE = "application/json"
+
+
+class LabelBody(OpeningBody):
+    """One answer, its salt, and the session key's signature on the EIP-712 `Label`."""
+
+    model_config = ConfigDict(
+        json_schema_extra={
+            "examples": [
+                {
+                    "campaign": EXAMPLE32,
+                    "item": EXAMPLE32,
+                    "content": {"label": "3"},
+                    "salt": EXAMPLE32,
+                    "made_at": 1790000000,
+                    "signature": EXAMPLE64,
+                }
+            ]
+        }
+    )
+    campaign: Bytes32
+    item: Bytes32
+    made_at: Seconds
+    signature: Signature
+
+
+class LabelsBody(Body):
+    """One to a hundred answers: all are accepted, or none."""
+
+    labels: Annotated[list[LabelBody], Field(min_length=1, max_length=100)]
+
+
+class Receipts(Body):
+    """A receipt for each label, in the order sent."""
+
+    receipts: list[ReceiptBody]
+
+
+@router.post(
+    "", status_code=201, responses=responses(Unauthenticated, NotYours, BadInput, Conflict, BadSignature)
+)
+def post_labels(service: Running, caller: Caller, body: LabelsBody) -> Receipts:
+    """Hand in answers. `201` means that they are in the log for good; the same sent again changes nothing."""
+    given = [
+        label.Submission(one.campaign, one.item, one.opening(), one.made_at, one.signature)
+        for one in body.labels
+    ]
+    with service.store.begin() as uow:
+        receipts = label.label(uow, service.ledger, caller, given)
+        rows = uow.labels.find([receipt.receipt.leaf for receipt in receipts])
+    return Receipts(receipts=[_body(receipt, rows[receipt.receipt.leaf].index) for receipt in receipts])
+
+
+@router.get("/{leaf}/receipt", responses=responses(Unauthenticated, NotYours))
+def get_receipt(service: Running, caller: Caller, leaf: Leaf) -> ReceiptBody:
+    """The receipt of one of your labels, again."""
+    with service.store.begin() as uow:
+        row = _readable(uow, service, caller, leaf)
+        return _body(label.receipt(row, service.ledger), row.index)
+
+
+@router.get(
+    "/{leaf}/bundle",
+    response_class=Response,
+    responses={200: {"content": {BUNDLE: {}}}, **responses(Unauthenticated, NotYours)},
+)
+def get_bundle(service: Running, caller: Caller, leaf: Leaf) -> Response:
+    """Everything that proves one label; for its worker, the requester and the campaign's auditors."""
+    with service.store.begin() as uow:
+        row = _readable(uow, service, caller, leaf)
+        campaign = uow.campaigns.get(row.campaign)
+        (made,) = Prover(uow, service.ledger, campaign).labels([row])
+    return Response(made, media_type=BUNDLE)
+
+
+def _readable(uow: UnitOfWork, service: Service, caller: str, leaf: bytes) -> LabelRow:
+    row = uow.labels.get(leaf)
+    if row is None or not (row.worker == caller or uow.campaigns.may_audit(row.campaign, caller)):
+        raise NotYours("there is no such label")
+    return row
+
+
+def _body(signed: SignedReceipt, index: int) -> ReceiptBody:
+    return ReceiptBody(
+        leaf=signed.receipt.leaf,
+        index=index,
+        deadline=signed.receipt.deadline,
+        operator=signed.operator,
+        signature=signed.signature,
+    )

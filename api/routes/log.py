@@ -1,0 +1,42 @@
+"""The log as C2SP tlog-tiles: checkpoint, tiles and entry bundles; public."""
+
+from __future__ import annotations
+
+from fastapi import APIRouter, Response
+
+from api.dependencies import Running
+from api.problems import responses
+from ledger_service.errors import BadInput, NotYours
+from ledger_service.log import tiles
+
+router = APIRouter(tags=["log"])
+TEXT = "text/plain; charset=utf-8"
+OCTETS = "application/octet-stream"
+IMMUTABLE = "public, max-age=31536000, immutable"
+
+
+@router.get("/checkpoint", response_class=Response, responses={200: {"content": {TEXT: {}}}})
+def checkpoint(service: Running) -> Response:
+    """The newest signed head (C2SP tlog-checkpoint)."""
+    with service.store.begin() as uow:
+        head = uow.log.head()
+    return Response(head.checkpoint, media_type=TEXT, headers={"Cache-Control": "no-cache"})
+
+
+@router.get(
+    "/tile/{path:path}",
+    response_class=Response,
+    responses={200: {"content": {OCTETS: {}}}, **responses(NotYours)},
+)
+def tile(service: Running, path: str) -> Response:
+    """A Merkle tile `<L>/<N>[.p/<W>]` or an entry bundle `entries/<N>[.p/<W>]` (C2SP tlog-tiles)."""
+    try:
+        level, index, width = tiles.parse_path(f"tile/{path}")
+    except BadInput as error:
+        raise NotYours("the log has no such tile") from error
+    with service.store.begin() as uow:
+        if level is None:
+            raw = tiles.encode_bundle(uow.log.entries(index * tiles.WIDTH, width))
+        else:
+            raw = uow.log.tile(level, index, width)
+    return Response(raw, media_type=OCTETS, headers={"Cache-Control": IMMUTABLE})

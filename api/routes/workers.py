@@ -1,0 +1,150 @@
+"""Workers: profile, session grants, offers and tasks."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from fastapi import APIRouter, Query
+from pydantic import ConfigDict, Field
+
+from api.auth import Caller
+from api.dependencies import CampaignId, Running
+from api.models import EXAMPLE32, EXAMPLE64, EXAMPLE_ADDRESS, Address, Body, Bytes32, Seconds, Signature
+from api.problems import responses
+from ledger_service import entries
+from ledger_service.errors import BadInput, BadSignature, Conflict, NotYours, Unauthenticated
+from ledger_service.flow import enrol
+from ledger_service.store.workers import WorkerRow
+
+router = APIRouter(prefix="/v1", tags=["workers"])
+
+Word = Annotated[str, Field(min_length=1, max_length=100)]
+
+
+class Profile(Body):
+    """What a worker says of itself. `capacity`: the most labels it takes in one campaign."""
+
+    model_config = ConfigDict(
+        json_schema_extra={"examples": [{"skills": ["digits"], "languages": ["en"], "capacity": 50}]}
+    )
+    skills: Annotated[list[Word], Field(max_length=50)]
+    languages: Annotated[list[Word], Field(max_length=50)]
+    capacity: Annotated[int, Field(ge=1, le=1_000_000)]
+
+
+class Grant(Body):
+    """A signed `SessionGrant`: the caller lets `session_key` sign labels. `scope` zero is any campaign."""
+
+    model_config = ConfigDict(
+        json_schema_extra={
+            "examples": [
+                {
+                    "session_key": EXAMPLE_ADDRESS,
+                    "scope": "0x" + "00" * 32,
+                    "valid_from": 1790000000,
+                    "valid_until": 1790600000,
+                    "signature": EXAMPLE64,
+                }
+            ]
+        }
+    )
+    session_key: Address
+    scope: Bytes32
+    valid_from: Seconds
+    valid_until: Seconds
+    signature: Signature
+
+
+class Logged(Body):
+    """An entry's place in the log."""
+
+    leaf: Bytes32
+    index: int
+
+
+class Offer(Body):
+    """The items that a worker is willing to take; null for any."""
+
+    model_config = ConfigDict(json_schema_extra={"examples": [{"items": None}, {"items": [EXAMPLE32]}]})
+    items: Annotated[list[Bytes32], Field(max_length=100_000)] | None
+
+
+class Offered(Body):
+    """How many items the offer covers."""
+
+    offers: int
+
+
+class Task(Body):
+    """One assigned item. `content` has `text`, or `image` as a data URL, or both."""
+
+    assignment: Bytes32
+    campaign: Bytes32
+    item: Bytes32
+    content: dict[str, str]
+    assigned_at: int
+    due_at: int
+
+
+class Tasks(Body):
+    """The caller's open tasks, oldest first."""
+
+    tasks: list[Task]
+
+
+@router.put("/workers/me", responses=responses(Unauthenticated))
+def put_profile(service: Running, caller: Caller, body: Profile) -> Profile:
+    """Say what you can do; sent again, it replaces what was said."""
+    with service.store.begin() as uow:
+        enrol.profile(uow, WorkerRow(caller, body.skills, body.languages, body.capacity))
+    return body
+
+
+@router.post("/grants", status_code=201, responses=responses(Unauthenticated, BadInput, BadSignature))
+def post_grant(service: Running, caller: Caller, body: Grant) -> Logged:
+    """Put a session grant into the log; sent again, it is the same entry."""
+    struct = entries.SessionGrant(
+        worker=caller,
+        session_key=body.session_key,
+        scope=body.scope,
+        valid_from=body.valid_from,
+        valid_until=body.valid_until,
+    )
+    with service.store.begin() as uow:
+        row = enrol.grant(uow, service.ledger, struct, body.signature)
+    return Logged(leaf=row.leaf, index=row.index)
+
+
+@router.put(
+    "/campaigns/{campaign}/offers", responses=responses(Unauthenticated, NotYours, BadInput, Conflict)
+)
+def put_offer(service: Running, caller: Caller, campaign: CampaignId, body: Offer) -> Offered:
+    """Join a campaign; sent again, it replaces the offer."""
+    with service.store.begin() as uow:
+        return Offered(offers=enrol.offer(uow, caller, campaign, body.items))
+
+
+@router.get("/tasks", responses=responses(Unauthenticated))
+def get_tasks(service: Running, caller: Caller, limit: Annotated[int, Query(ge=1, le=500)] = 100) -> Tasks:
+    """What is assigned to you and not answered yet."""
+    with service.store.begin() as uow:
+        rows = uow.assignments.open_of(caller, service.ledger.clock.now(), limit)
+        shown = {}
+        for campaign in {row.campaign for row in rows}:
+            requester = uow.campaigns.get(campaign).requester
+            wanted = [row.item for row in rows if row.campaign == campaign]
+            for item, found in uow.items.find(campaign, wanted).items():
+                shown[campaign, item] = uow.vault.open(requester, found.opening, item).content
+    return Tasks(
+        tasks=[
+            Task(
+                assignment=row.leaf,
+                campaign=row.campaign,
+                item=row.item,
+                content=shown[row.campaign, row.item],
+                assigned_at=row.assigned_at,
+                due_at=row.due_at,
+            )
+            for row in rows
+        ]
+    )

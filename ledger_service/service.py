@@ -1,0 +1,79 @@
+"""A running service: its settings, its database, the ledger's facts, and its connection to the chain."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from ledger_service.chain import contracts
+from ledger_service.chain.client import ChainClient
+from ledger_service.chain.clock import ChainClock
+from ledger_service.chain.signer import LocalSigner
+from ledger_service.chain.watcher import ChainWatcher
+from ledger_service.chain.writer import ChainWriter
+from ledger_service.config import Settings
+from ledger_service.eip712 import Domain
+from ledger_service.flow.context import Clock, Ledger, SystemClock
+from ledger_service.store.chain import Lane
+from ledger_service.store.migrate import upgrade
+from ledger_service.store.store import Store, connect
+
+
+@dataclass(frozen=True, slots=True)
+class Service:
+    """What requests and background work share. Nothing of it changes while it runs."""
+
+    settings: Settings
+    store: Store
+    ledger: Ledger
+    client: ChainClient
+    writer: ChainWriter
+    watcher: ChainWatcher
+
+    def close(self) -> None:
+        """Close the connections to the chain and the database."""
+        self.client.close()
+        self.store.close()
+
+
+def assemble(settings: Settings, artifacts: contracts.Artifacts) -> Service:
+    """Put a service together; the database is migrated and the log begun where that has not been done.
+
+    Raises:
+        Unavailable: chain or database do not answer.
+        Corrupt: the node serves another chain than the deployment's.
+    """
+    engine = connect(settings.database_url)
+    upgrade(engine)
+    store = Store(engine, settings.log_key(), settings.keys.storage)
+    with store.begin() as uow:
+        uow.log.initialise()
+    client = ChainClient.connect(
+        settings.rpc_url, chain_id=settings.chain_id, finality_depth=settings.confirmations
+    )
+    clock: Clock = ChainClock(client) if settings.local else SystemClock()
+    wallet = settings.keys.wallet()
+    deployment = settings.deployment
+    log = contracts.ProvenanceLog(artifacts, deployment.provenance_log)
+    escrow = contracts.CampaignEscrow(artifacts, deployment.escrow)
+    ledger = Ledger(
+        domain=Domain(settings.chain_id, deployment.provenance_log),
+        operator=wallet,
+        lane=Lane(settings.chain_id, wallet.address),
+        fee_bps=settings.fee_bps,
+        clock=clock,
+        provenance_log=log,
+        escrow=escrow,
+    )
+    return Service(
+        settings=settings,
+        store=store,
+        ledger=ledger,
+        client=client,
+        writer=ChainWriter(client, LocalSigner(wallet), engine.begin, SystemClock(), artifacts=artifacts),
+        watcher=ChainWatcher(
+            client,
+            engine.begin,
+            {log.address: log.artifact, escrow.address: escrow.artifact},
+            first_block=deployment.block,
+        ),
+    )
