@@ -68,7 +68,7 @@ class Call:
 
 
 class ChainClient:
-    """One chain through one node.
+    """One chain through one node: its id and the hash of its block 0 are pinned.
 
     `finality_depth` is the number of blocks above a block that make it final; None asks the node for its
     `finalized` block (EIP-3675).
@@ -78,8 +78,10 @@ class ChainClient:
         Corrupt: the node's answer contradicts itself or its own form.
     """
 
-    def __init__(self, node: rpc.Rpc, chain_id: int, finality_depth: int | None = None) -> None:
-        self._rpc, self.chain_id, self._depth = node, chain_id, finality_depth
+    def __init__(
+        self, node: rpc.Rpc, chain_id: int, genesis: bytes, finality_depth: int | None = None
+    ) -> None:
+        self._rpc, self.chain_id, self.genesis, self._depth = node, chain_id, genesis, finality_depth
 
     @classmethod
     def connect(
@@ -90,26 +92,33 @@ class ChainClient:
         finality_depth: int | None = None,
         timeout: float = DEFAULT_TIMEOUT,
     ) -> ChainClient:
-        """Connect to `url` and pin its chain id; it must be `chain_id` when that is given."""
+        """Connect to `url` and pin its chain; its id must be `chain_id` when that is given."""
         node = rpc.Rpc(url, timeout)
         try:
-            found = rpc.quantity(node.ask("eth_chainId"), "chain id", 63)
+            found, genesis = _identity(node)
             if chain_id is not None and found != chain_id:
                 raise Corrupt(f"the node serves chain {found}, not {chain_id}")
         except BaseException:
             node.close()
             raise
-        return cls(node, found, finality_depth)
+        return cls(node, found, genesis, finality_depth)
 
     def close(self) -> None:
         """Close the connections."""
         self._rpc.close()
 
     def check_chain(self) -> None:
-        """Ask for the chain id again: a node behind a URL can be exchanged while we run."""
-        found = rpc.quantity(self._rpc.ask("eth_chainId"), "chain id", 63)
+        """Ask again which chain it is: a node behind a URL can be exchanged while we run.
+
+        A local chain that was begun anew has the same id, but another block 0.
+        """
+        found, genesis = _identity(self._rpc)
         if found != self.chain_id:
             raise Corrupt(f"the node now serves chain {found}, not {self.chain_id}")
+        if genesis != self.genesis:
+            raise Corrupt(
+                f"the node now serves a chain that began with {genesis.hex()}, not {self.genesis.hex()}"
+            )
 
     def head(self) -> Block:
         """The newest block."""
@@ -210,6 +219,12 @@ class ChainClient:
         if any(log.address not in addresses or not first <= log.block_number <= last for log in logs):
             raise Corrupt("eth_getLogs: an event that was not asked for")
         return logs
+
+
+def _identity(node: rpc.Rpc) -> tuple[int, bytes]:
+    chain_id = rpc.quantity(node.ask("eth_chainId"), "chain id", 63)
+    first = rpc.fields(node.ask("eth_getBlockByNumber", "0x0", False), "block 0")
+    return chain_id, rpc.data(first.get("hash"), "block hash", 32)
 
 
 def _tag(at: Tag) -> str:

@@ -22,7 +22,7 @@ _CHUNK = 1 << 16
 _QUANTITY = re.compile(r"0x(0|[1-9a-f][0-9a-f]*)\Z", re.IGNORECASE)
 _DATA = re.compile(r"0x(?:[0-9a-f]{2})*\Z", re.IGNORECASE)
 _TEXT_LIMIT = 500
-_EXECUTION_ERROR = 3  # geth's, anvil's and Hardhat's code for a reverted call
+_EXECUTION_ERRORS = (3, -32015)  # a reverted call: geth, anvil and Hardhat; Nethermind
 
 
 class RpcRefused(Unavailable):
@@ -124,8 +124,11 @@ def _refusal(method: str, error: object) -> RpcRefused | Reverted:
     data = error.get("data")
     if isinstance(data, Mapping):
         data = data.get("data")
+    if isinstance(data, str):
+        data = data.removeprefix("Reverted ")  # Nethermind's
     raw = bytes.fromhex(data[2:]) if isinstance(data, str) and _DATA.match(data) else b""
-    if code == _EXECUTION_ERROR or (raw and "revert" in message.lower()):
+    words = message.lower()
+    if code in _EXECUTION_ERRORS or "execution reverted" in words or (raw and "revert" in words):
         return Reverted(message, raw)
     return RpcRefused(method, code if isinstance(code, int) else 0, message)
 

@@ -108,9 +108,12 @@ class ChainWatcher:
     def _begin(self) -> Cursor:
         with self._transactions() as connection:
             rows = ChainEvents(connection, self._stream)
-            cursor = rows.cursor() or rows.begin(self._client.chain_id, self._first)
-        if cursor.chain_id != self._client.chain_id:
-            raise Corrupt(f"stream {self._stream} is of chain {cursor.chain_id}, not {self._client.chain_id}")
+            cursor = rows.cursor() or rows.begin(self._client.chain_id, self._client.genesis, self._first)
+        if (cursor.chain_id, cursor.genesis) != (self._client.chain_id, self._client.genesis):
+            raise Corrupt(
+                f"stream {self._stream} is of chain {cursor.chain_id} that began with {cursor.genesis.hex()},"
+                f" the node serves chain {self._client.chain_id} that began with {self._client.genesis.hex()}"
+            )
         if cursor.alarm is not None:
             raise Corrupt(f"stream {self._stream} stands still: {cursor.alarm}")
         return cursor

@@ -30,7 +30,7 @@ from ledger_service.chain.fees import FeeLimits, Fees, raised, suggest
 from ledger_service.chain.observe import Absent, Found, Outcome, Sight, Taken
 from ledger_service.chain.rpc import Reverted, RpcRefused
 from ledger_service.chain.signer import Signer, Transaction
-from ledger_service.errors import BadInput
+from ledger_service.errors import BadInput, Corrupt
 from ledger_service.signing import keccak256
 from ledger_service.store.chain import Attempt, ChainIntents, Intent, Lane, State, Transactions
 
@@ -136,7 +136,7 @@ class ChainWriter:
             Unavailable: the node does not answer; what was reached is in the rows.
             Corrupt: the node contradicts itself.
         """
-        self._client.check_chain()
+        self._check_chain()
         moved = self._observe()
         with self._transactions() as connection:
             foreign = ChainIntents(connection).stopped_by(self.lane)
@@ -146,6 +146,16 @@ class ChainWriter:
         alarms: list[str] = []
         signed = self._raise_fees(head, alarms) + self._sign_queued(head, alarms)
         return self._report(moved, signed, self._send(alarms), alarms)
+
+    def _check_chain(self) -> None:
+        self._client.check_chain()
+        with self._transactions() as connection:
+            genesis = ChainIntents(connection).genesis(self.lane)
+        if genesis not in (None, self._client.genesis):
+            raise Corrupt(
+                f"chain {self.lane.chain_id} began with {self._client.genesis.hex()}, but this account's "
+                f"transactions were made for one that began with {genesis and genesis.hex()}"
+            )
 
     def _report(self, moved: int, signed: int, sent: int, alarms: list[str]) -> StepReport:
         for alarm in alarms:
@@ -256,7 +266,7 @@ class ChainWriter:
             return nonce
         first = self._client.transaction_count(self.lane.account, "pending")
         with self._transactions() as connection:
-            ChainIntents(connection).open_lane(self.lane, first)
+            ChainIntents(connection).open_lane(self.lane, self._client.genesis, first)
         return self._next_nonce()
 
     def _attempt(self, intent: Intent, nonce: int, number: int, gas: int, fees: Fees) -> Attempt:

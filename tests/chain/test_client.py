@@ -57,7 +57,7 @@ class Node(ThreadingHTTPServer):
 
     def __init__(self) -> None:
         super().__init__(("127.0.0.1", 0), Handler)
-        self.results: dict[str, Any] = {"eth_chainId": "0x7a69"}
+        self.results: dict[str, Any] = {"eth_chainId": "0x7a69", "eth_getBlockByNumber": BLOCK}
         self.errors: dict[str, Any] = {}
         self.raw: Callable[[], Iterator[bytes]] | None = None
         self.status = 200
@@ -115,6 +115,9 @@ def test_the_chain_id_is_pinned(node: Node) -> None:
     client = ChainClient.connect(node.url, chain_id=31337)
     node.results["eth_chainId"] = "0x1"
     with pytest.raises(Corrupt, match="now serves chain 1"):
+        client.check_chain()
+    node.results |= {"eth_chainId": "0x7a69", "eth_getBlockByNumber": BLOCK | {"hash": "0x" + "99" * 32}}
+    with pytest.raises(Corrupt, match="that began with 9999"):
         client.check_chain()
     client.close()
 
@@ -208,6 +211,7 @@ def test_a_refusal_keeps_its_code_and_is_cut_short(node: Node, client: ChainClie
         {"code": 3, "message": "execution reverted", "data": "0x1234"},
         {"code": -32603, "message": "VM Exception: reverted", "data": {"data": "0x1234", "message": "x"}},
         {"code": -32000, "message": "execution reverted", "data": "0x1234"},
+        {"code": -32015, "message": "VM execution error.", "data": "Reverted 0x1234"},
     ],
 )
 def test_a_revert_is_told_from_a_refusal(node: Node, client: ChainClient, error: dict[str, Any]) -> None:

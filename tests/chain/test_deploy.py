@@ -131,5 +131,5 @@ def test_finality_is_the_node_s_word_or_a_depth(world: World) -> None:
     world.control.mine(5)
     head = world.client.head().number
     assert world.client.finalized().number == head - DEPTH
-    by_word = ChainClient(world.client._rpc, world.client.chain_id)
+    by_word = ChainClient(world.client._rpc, world.client.chain_id, world.client.genesis)
     assert by_word.finalized().number == head  # nothing abandons a block of the local chain

@@ -208,7 +208,7 @@ class Narrow(ChainClient):
 
 def _narrow(stream: Stream, kind: type[Narrow]) -> Narrow:
     client = stream.world.client
-    return kind(client._rpc, client.chain_id, DEPTH)
+    return kind(client._rpc, client.chain_id, client.genesis, DEPTH)
 
 
 def test_a_node_that_refuses_long_answers_is_asked_for_less(stream: Stream) -> None:
@@ -292,9 +292,18 @@ def test_an_event_of_another_form_is_corrupt(stream: Stream) -> None:
 
 def test_a_stream_belongs_to_one_chain(stream: Stream) -> None:
     stream.watcher().step()
+    node, chain_id = stream.world.client._rpc, stream.world.client.chain_id
     with stream.world.database.begin() as connection:
-        ChainEvents(connection, stream.name).begin(1, 0)  # changes nothing: it has begun
-    assert stream.cursor().chain_id == stream.world.client.chain_id
-    other = ChainClient(stream.world.client._rpc, 1, DEPTH)
+        ChainEvents(connection, stream.name).begin(1, bytes(32), 0)  # changes nothing: it has begun
+    assert stream.cursor().chain_id == chain_id
     with pytest.raises(Corrupt, match="now serves chain 31337, not 1"):
-        stream.watcher_of(other).step()
+        stream.watcher_of(ChainClient(node, 1, stream.world.client.genesis, DEPTH)).step()
+
+    class Begun(ChainClient):
+        """A chain of the same id that was begun anew."""
+
+        def check_chain(self) -> None:
+            return None
+
+    with pytest.raises(Corrupt, match="began with 0000"):
+        stream.watcher_of(Begun(node, chain_id, bytes(32), DEPTH)).step()

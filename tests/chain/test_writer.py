@@ -9,11 +9,12 @@ from eth_typing import HexAddress, HexStr
 from web3.types import Nonce
 from web3.utils.address import get_create_address
 
+from ledger_service.chain.client import ChainClient
 from ledger_service.chain.fees import GWEI, FeeLimits
 from ledger_service.chain.observe import created_address
 from ledger_service.chain.signer import Transaction
 from ledger_service.chain.writer import MAX_DATA_BYTES, WriterPolicy
-from ledger_service.errors import BadInput, Conflict, NotYours
+from ledger_service.errors import BadInput, Conflict, Corrupt, NotYours
 from ledger_service.store.chain import ChainIntents, State
 from tests.chain.conftest import DEPTH
 from tests.chain.world import ETHER, Crash, World
@@ -270,6 +271,32 @@ def test_a_refused_intent_can_be_tried_anew(world: World) -> None:
     world.writer().step()
     assert world.intent("transfer").state is State.MINED
     assert world.balance(token, worker) == 5
+
+
+def test_a_queued_intent_can_be_cancelled(world: World) -> None:
+    token = world.deploy_token()
+    world.mint("mint", token, _account(), 1)
+    lane = world.writer().lane
+    with world.database.begin() as connection:
+        assert ChainIntents(connection).cancel(lane, "mint", world.clock.now()).error == "cancelled"
+        with pytest.raises(Conflict):
+            ChainIntents(connection).cancel(lane, "token", world.clock.now())
+    assert world.writer().step().signed == 0
+    assert world.spent() == 1
+
+
+def test_a_lane_belongs_to_one_chain(world: World) -> None:
+    world.deploy_token()
+
+    class Begun(ChainClient):
+        """A chain of the same id that was begun anew."""
+
+        def check_chain(self) -> None:
+            return None
+
+    world.client = Begun(world.client._rpc, world.client.chain_id, bytes(32), DEPTH)
+    with pytest.raises(Corrupt, match="began with 0000"):
+        world.writer().step()
 
 
 def _pending_revert(world: World, token: str) -> None:
