@@ -20,6 +20,7 @@ from ledger_service.store.labels import LabelRow, ReviewRow
 from ledger_service.store.payouts import PayoutRow
 from ledger_service.store.store import UnitOfWork
 from ledger_service.verify import bundle
+from ledger_service.verify.payment import PayrollOpening
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,7 +123,7 @@ class Prover:
             }
             openings = self._shared() | {"statement": row.statement, "signed_statement": self.statement(row)}
             if proofs:
-                openings["payroll"] = _payroll_json(proofs[row.worker])
+                openings["payroll"] = _opened(proofs[row.worker])
             bundles.append(
                 self._build(bundle.PAYMENT, {role: raw[leaf] for role, leaf in named.items()}, openings)
             )
@@ -185,11 +186,7 @@ def _word(logged: tuple[int, bytes], field: str) -> bytes:
     return value
 
 
-def _payroll_json(proof: PayrollProof) -> Json:
-    return {
-        "index": proof.index,
-        "count": proof.count,
-        "path": ["0x" + node.hex() for node in proof.path],
-        "root": "0x" + proof.root.hex(),
-        "evidence": proof.evidence,
-    }
+def _opened(proof: PayrollProof) -> Json:
+    """What the bundle says of the payroll: only what its reader can check. The number of positions and the
+    evidence are the chain's to say."""
+    return PayrollOpening(proof.index, proof.path, proof.root).to_json()
