@@ -5,7 +5,10 @@ import {Entries} from "../src/libraries/Entries.sol";
 import {Base} from "./utils/Base.sol";
 
 contract EntriesCaller {
-    function leaf(Entries.Label calldata entry, bytes calldata signature) external pure returns (bytes32) {
+    function leaf(
+        Entries.Label calldata entry,
+        bytes calldata signature
+    ) external pure returns (bytes32) {
         return Entries.leaf(entry, signature);
     }
 }
@@ -31,7 +34,9 @@ contract EntriesTest is Base {
         );
         same(
             Entries.REPUTATION_TYPEHASH,
-            keccak256("Reputation(address worker,bytes32 domain,uint32 score,uint32 standardError,bytes32 run)"),
+            keccak256(
+                "Reputation(address worker,bytes32 domain,uint32 score,uint32 standardError,bytes32 run)"
+            ),
             "Reputation"
         );
         same(
@@ -41,16 +46,22 @@ contract EntriesTest is Base {
         );
     }
 
-    function testFuzz_assignment(Entries.Assignment memory e) public pure {
+    function testFuzz_assignment(
+        Entries.Assignment memory e
+    ) public pure {
         bytes memory entry = abi.encodePacked(Entries.ASSIGNMENT_TYPEHASH, e.campaign, e.item);
         entry = abi.encodePacked(entry, bytes12(0), e.worker, e.run, uint256(e.assignedAt), uint256(e.dueAt));
         same(entry.length, 7 * 32, "length");
         same(Entries.leaf(e), sha256(bytes.concat(hex"00", entry)), "leaf");
     }
 
-    function testFuzz_label(Entries.Label memory e, bytes memory signature) public pure {
+    function testFuzz_label(
+        Entries.Label memory e,
+        bytes memory signature
+    ) public pure {
         vm.assume(signature.length != 0);
-        bytes memory entry = abi.encodePacked(Entries.LABEL_TYPEHASH, e.campaign, e.item, bytes12(0), e.worker);
+        bytes memory entry =
+            abi.encodePacked(Entries.LABEL_TYPEHASH, e.campaign, e.item, bytes12(0), e.worker);
         entry = abi.encodePacked(entry, e.answer, e.suggestion, uint256(e.madeAt));
         same(entry.length, 7 * 32, "length");
         same(Entries.leaf(e, signature), sha256(bytes.concat(hex"00", entry, signature)), "leaf");
@@ -62,14 +73,18 @@ contract EntriesTest is Base {
         caller.leaf(e, "");
     }
 
-    function testFuzz_reputation(Entries.Reputation memory e) public pure {
+    function testFuzz_reputation(
+        Entries.Reputation memory e
+    ) public pure {
         bytes memory entry = abi.encodePacked(Entries.REPUTATION_TYPEHASH, bytes12(0), e.worker, e.domain);
         entry = abi.encodePacked(entry, uint256(e.score), uint256(e.standardError), e.run);
         same(entry.length, 6 * 32, "length");
         same(Entries.leaf(e), sha256(bytes.concat(hex"00", entry)), "leaf");
     }
 
-    function testFuzz_payout(Entries.Payout memory e) public pure {
+    function testFuzz_payout(
+        Entries.Payout memory e
+    ) public pure {
         bytes memory entry = abi.encodePacked(Entries.PAYOUT_TYPEHASH, e.campaign, bytes12(0), e.worker);
         entry = abi.encodePacked(entry, e.amount, e.statement, e.run);
         same(entry.length, 6 * 32, "length");

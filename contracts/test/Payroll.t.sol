@@ -36,20 +36,19 @@ contract PayrollTest is Base {
     PayrollCaller internal payroll = new PayrollCaller();
 
     /// @dev Positions of a first payroll.
-    function fresh(uint256 count, uint256 seed)
-        internal
-        pure
-        returns (PayrollReference.Position[] memory positions)
-    {
+    function fresh(
+        uint256 count,
+        uint256 seed
+    ) internal pure returns (PayrollReference.Position[] memory positions) {
         return extended(new PayrollReference.Position[](0), count, seed);
     }
 
     /// @dev The next payroll: what `before` settled, some increases, and `count` positions in all.
-    function extended(PayrollReference.Position[] memory before, uint256 count, uint256 seed)
-        internal
-        pure
-        returns (PayrollReference.Position[] memory positions)
-    {
+    function extended(
+        PayrollReference.Position[] memory before,
+        uint256 count,
+        uint256 seed
+    ) internal pure returns (PayrollReference.Position[] memory positions) {
         positions = new PayrollReference.Position[](count);
         for (uint256 i; i < count; ++i) {
             uint256 random = uint256(keccak256(abi.encode(seed, i)));
@@ -62,11 +61,10 @@ contract PayrollTest is Base {
         }
     }
 
-    function update(PayrollReference.Position[] memory before, PayrollReference.Position[] memory next)
-        internal
-        view
-        returns (bytes32 root, uint256 count, uint256 total)
-    {
+    function update(
+        PayrollReference.Position[] memory before,
+        PayrollReference.Position[] memory next
+    ) internal view returns (bytes32 root, uint256 count, uint256 total) {
         return payroll.update(
             CAMPAIGN,
             PayrollReference.pack(next),
@@ -76,10 +74,10 @@ contract PayrollTest is Base {
         );
     }
 
-    function check(PayrollReference.Position[] memory before, PayrollReference.Position[] memory next)
-        internal
-        view
-    {
+    function check(
+        PayrollReference.Position[] memory before,
+        PayrollReference.Position[] memory next
+    ) internal view {
         (bytes32 root, uint256 count, uint256 total) = update(before, next);
         same(root, PayrollReference.root(CAMPAIGN, next), "root");
         same(count, next.length, "count");
@@ -87,13 +85,17 @@ contract PayrollTest is Base {
     }
 
     function test_every_first_payroll_to_64_agrees_with_the_reference() public view {
-        for (uint256 n = 1; n <= 64; ++n) check(fresh(0, 0), fresh(n, n));
+        for (uint256 n = 1; n <= 64; ++n) {
+            check(fresh(0, 0), fresh(n, n));
+        }
     }
 
-    function testFuzz_three_payrolls_agree_with_the_reference(uint256 seed, uint8 a, uint8 b, uint8 c)
-        public
-        view
-    {
+    function testFuzz_three_payrolls_agree_with_the_reference(
+        uint256 seed,
+        uint8 a,
+        uint8 b,
+        uint8 c
+    ) public view {
         uint256 count = bound(a, 1, 40);
         PayrollReference.Position[] memory first = fresh(count, seed);
         check(new PayrollReference.Position[](0), first);
@@ -176,9 +178,12 @@ contract PayrollTest is Base {
     }
 
     /// @dev No bytes but the true accounts and amounts so far pass, whichever bit is wrong.
-    function testFuzz_any_changed_past_is_refused(uint256 seed, uint256 count, uint256 position, uint256 bit)
-        public
-    {
+    function testFuzz_any_changed_past_is_refused(
+        uint256 seed,
+        uint256 count,
+        uint256 position,
+        uint256 bit
+    ) public {
         count = bound(count, 1, 20);
         position = bound(position, 0, count - 1);
         bit = bound(bit, 0, 28 * 8 - 1);
@@ -208,9 +213,11 @@ contract PayrollTest is Base {
         payroll.update(CAMPAIGN, entries, root, 3, total);
     }
 
-    function testFuzz_every_position_is_verified_and_no_other_amount(uint256 seed, uint256 count, uint64 other)
-        public
-    {
+    function testFuzz_every_position_is_verified_and_no_other_amount(
+        uint256 seed,
+        uint256 count,
+        uint64 other
+    ) public {
         count = bound(count, 1, 40);
         PayrollReference.Position[] memory next = fresh(count, seed);
         bytes32 root = PayrollReference.root(CAMPAIGN, next);
@@ -220,9 +227,7 @@ contract PayrollTest is Base {
             if (other == next[i].increase) continue;
             (bool accepted,) = address(payroll)
                 .call(
-                    abi.encodeCall(
-                        payroll.verify, (root, count, CAMPAIGN, i, next[i].account, other, path)
-                    )
+                    abi.encodeCall(payroll.verify, (root, count, CAMPAIGN, i, next[i].account, other, path))
                 );
             yes(!accepted, "another amount was accepted");
         }

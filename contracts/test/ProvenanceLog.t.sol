@@ -14,15 +14,19 @@ contract ProvenanceLogTest is Base {
     ProvenanceLog internal log = new ProvenanceLog(operator);
     bytes32[] internal leaves = LogTree.leavesOf(64, 1);
 
-    function root(uint256 size) internal view returns (bytes32) {
+    function root(
+        uint256 size
+    ) internal view returns (bytes32) {
         return LogTree.root(leaves, 0, size);
     }
 
     /// @dev Anchors `size` at `time` with an honest proof.
-    function anchor(uint64 size, uint256 time) internal {
+    function anchor(
+        uint64 size,
+        uint256 time
+    ) internal {
         (uint64 last,,) = log.latest();
-        bytes32[] memory proof =
-            last == 0 ? new bytes32[](0) : LogTree.consistency(leaves, last, size);
+        bytes32[] memory proof = last == 0 ? new bytes32[](0) : LogTree.consistency(leaves, last, size);
         bytes32 newRoot = root(size);
         vm.warp(time);
         vm.prank(operator);
@@ -202,7 +206,10 @@ contract ProvenanceLogTest is Base {
     }
 
     /// @dev Puts a leaf into the tree, anchors the tree of 20 and then 30 entries; the proof under 20.
-    function place(bytes32 leaf, uint256 index) internal returns (bytes32[] memory) {
+    function place(
+        bytes32 leaf,
+        uint256 index
+    ) internal returns (bytes32[] memory) {
         leaves[index] = leaf;
         anchor(20, 777);
         anchor(30, 888);
@@ -210,7 +217,9 @@ contract ProvenanceLogTest is Base {
     }
 
     /// @dev Expects that this leaf at index 11 of 20 leads to another root.
-    function refused(bytes32 leaf) internal {
+    function refused(
+        bytes32 leaf
+    ) internal {
         bytes32 expected = root(20);
         leaves[11] = leaf;
         bytes32 computed = root(20);

@@ -6,15 +6,18 @@ import {Base} from "./utils/Base.sol";
 import {LogTree} from "./utils/LogTree.sol";
 
 contract Rfc9162Caller {
-    function leafHash(bytes calldata entry) external pure returns (bytes32) {
+    function leafHash(
+        bytes calldata entry
+    ) external pure returns (bytes32) {
         return Rfc9162.leafHash(entry);
     }
 
-    function inclusionRoot(bytes32 leaf, uint256 index, uint256 size, bytes32[] calldata proof)
-        external
-        view
-        returns (bytes32)
-    {
+    function inclusionRoot(
+        bytes32 leaf,
+        uint256 index,
+        uint256 size,
+        bytes32[] calldata proof
+    ) external view returns (bytes32) {
         return Rfc9162.inclusionRoot(leaf, index, size, proof);
     }
 
@@ -33,7 +36,10 @@ contract Rfc9162Test is Base {
     uint256 internal constant LARGEST = 64;
     Rfc9162Caller internal rfc = new Rfc9162Caller();
 
-    function root(bytes32[] memory leaves, uint256 size) internal pure returns (bytes32) {
+    function root(
+        bytes32[] memory leaves,
+        uint256 size
+    ) internal pure returns (bytes32) {
         return LogTree.root(leaves, 0, size);
     }
 
@@ -42,11 +48,19 @@ contract Rfc9162Test is Base {
         bytes32 empty = 0x6e340b9cffb37a989ca544e6bb780a2c78901d3fb33738768511a30617afa01d;
         same(rfc.leafHash(""), empty, "leaf hash of the empty entry");
         bytes[8] memory entries = [
-            bytes(""), hex"00", hex"10", hex"2021", hex"3031", hex"40414243", hex"5051525354555657",
+            bytes(""),
+            hex"00",
+            hex"10",
+            hex"2021",
+            hex"3031",
+            hex"40414243",
+            hex"5051525354555657",
             hex"606162636465666768696a6b6c6d6e6f"
         ];
         bytes32[] memory leaves = new bytes32[](8);
-        for (uint256 i; i < 8; ++i) leaves[i] = rfc.leafHash(entries[i]);
+        for (uint256 i; i < 8; ++i) {
+            leaves[i] = rfc.leafHash(entries[i]);
+        }
         bytes32 expected = 0x5dc9da79a70659a9ad559cb701ded9a2ab9d823aad2f4960cfe370eff4604328;
         same(root(leaves, 8), expected, "root of eight");
         same(rfc.inclusionRoot(leaves[3], 3, 8, LogTree.inclusion(leaves, 3, 8)), expected, "leaf 3 of 8");
@@ -72,31 +86,45 @@ contract Rfc9162Test is Base {
         }
     }
 
-    function checkConsistency(bytes32[] memory leaves, uint256 first, uint256 second) internal view {
+    function checkConsistency(
+        bytes32[] memory leaves,
+        uint256 first,
+        uint256 second
+    ) internal view {
         bytes32[] memory proof = LogTree.consistency(leaves, first, second);
         rfc.verifyConsistency(first, second, root(leaves, first), root(leaves, second), proof);
     }
 
-    function testFuzz_a_changed_inclusion_proof_leads_elsewhere(uint256 size, uint256 index, uint256 seed)
-        public
-        view
-    {
+    function testFuzz_a_changed_inclusion_proof_leads_elsewhere(
+        uint256 size,
+        uint256 index,
+        uint256 seed
+    ) public view {
         size = bound(size, 2, LARGEST);
         index = bound(index, 0, size - 1);
         bytes32[] memory leaves = LogTree.leavesOf(size, seed);
         bytes32[] memory proof = LogTree.inclusion(leaves, index, size);
         proof[seed % proof.length] ^= bytes32(uint256(1) << (seed % 256));
-        yes(rfc.inclusionRoot(leaves[index], index, size, proof) != root(leaves, size), "forged proof accepted");
+        yes(
+            rfc.inclusionRoot(leaves[index], index, size, proof) != root(leaves, size),
+            "forged proof accepted"
+        );
     }
 
-    function testFuzz_another_leaf_leads_elsewhere(uint256 size, uint256 index, uint256 other) public view {
+    function testFuzz_another_leaf_leads_elsewhere(
+        uint256 size,
+        uint256 index,
+        uint256 other
+    ) public view {
         size = bound(size, 2, LARGEST);
         index = bound(index, 0, size - 1);
         other = bound(other, 0, size - 1);
         bytes32[] memory leaves = LogTree.leavesOf(size, 4);
         bytes32[] memory proof = LogTree.inclusion(leaves, index, size);
         vm.assume(other != index);
-        yes(rfc.inclusionRoot(leaves[other], index, size, proof) != root(leaves, size), "forged leaf accepted");
+        yes(
+            rfc.inclusionRoot(leaves[other], index, size, proof) != root(leaves, size), "forged leaf accepted"
+        );
     }
 
     function test_inclusion_proofs_of_the_wrong_length_are_refused() public {
@@ -109,7 +137,11 @@ contract Rfc9162Test is Base {
         }
     }
 
-    function refuseInclusionLength(bytes32 leaf, uint256 index, bytes32[] memory proof) internal {
+    function refuseInclusionLength(
+        bytes32 leaf,
+        uint256 index,
+        bytes32[] memory proof
+    ) internal {
         reverts(Rfc9162.WrongProofLength.selector, proof.length);
         rfc.inclusionRoot(leaf, index, 7, proof);
     }
@@ -133,7 +165,11 @@ contract Rfc9162Test is Base {
         refuseConsistencyLength(leaves, 8, new bytes32[](1));
     }
 
-    function refuseConsistencyLength(bytes32[] memory leaves, uint256 first, bytes32[] memory proof) internal {
+    function refuseConsistencyLength(
+        bytes32[] memory leaves,
+        uint256 first,
+        bytes32[] memory proof
+    ) internal {
         bytes32 older = root(leaves, first);
         bytes32 newer = root(leaves, 8);
         reverts(Rfc9162.WrongProofLength.selector, proof.length);
@@ -168,9 +204,12 @@ contract Rfc9162Test is Base {
         rfc.verifyConsistency(3, 3, older, newer, new bytes32[](0));
     }
 
-    function testFuzz_a_rewritten_history_is_refused(uint256 first, uint256 second, uint256 changed, uint256 seed)
-        public
-    {
+    function testFuzz_a_rewritten_history_is_refused(
+        uint256 first,
+        uint256 second,
+        uint256 changed,
+        uint256 seed
+    ) public {
         second = bound(second, 2, LARGEST);
         first = bound(first, 1, second - 1);
         changed = bound(changed, 0, first - 1);
@@ -179,13 +218,18 @@ contract Rfc9162Test is Base {
         leaves[changed] = ~leaves[changed];
         bytes32 rewritten = root(leaves, second);
         bytes32[] memory proof = LogTree.consistency(leaves, first, second);
-        (bool accepted,) = address(rfc)
-            .call(abi.encodeCall(rfc.verifyConsistency, (first, second, older, rewritten, proof)));
+        (bool accepted,) =
+            address(rfc).call(abi.encodeCall(rfc.verifyConsistency, (first, second, older, rewritten, proof)));
         yes(!accepted, "rewritten history accepted");
     }
 
-    function resized(bytes32[] memory proof, uint256 length) internal pure returns (bytes32[] memory other) {
+    function resized(
+        bytes32[] memory proof,
+        uint256 length
+    ) internal pure returns (bytes32[] memory other) {
         other = new bytes32[](length);
-        for (uint256 i; i < length && i < proof.length; ++i) other[i] = proof[i];
+        for (uint256 i; i < length && i < proof.length; ++i) {
+            other[i] = proof[i];
+        }
     }
 }

@@ -17,20 +17,54 @@ interface Vm {
         uint64 gasRemaining;
     }
 
-    function addr(uint256 key) external pure returns (address);
-    function assume(bool condition) external pure;
-    function chainId(uint256 id) external;
-    function expectEmit(bool topic1, bool topic2, bool topic3, bool data, address emitter) external;
-    function expectRevert(bytes calldata data) external;
+    function addr(
+        uint256 key
+    ) external pure returns (address);
+    function assume(
+        bool condition
+    ) external pure;
+    function chainId(
+        uint256 id
+    ) external;
+    function expectEmit(
+        bool topic1,
+        bool topic2,
+        bool topic3,
+        bool data,
+        address emitter
+    ) external;
+    function expectRevert(
+        bytes calldata data
+    ) external;
     function lastCallGas() external view returns (Gas memory);
-    function load(address target, bytes32 slot) external view returns (bytes32);
-    function mockCallRevert(address target, bytes calldata data, bytes calldata revertData) external;
-    function prank(address sender) external;
-    function sign(uint256 key, bytes32 digest) external pure returns (uint8 v, bytes32 r, bytes32 s);
-    function startPrank(address sender) external;
+    function load(
+        address target,
+        bytes32 slot
+    ) external view returns (bytes32);
+    function mockCallRevert(
+        address target,
+        bytes calldata data,
+        bytes calldata revertData
+    ) external;
+    function prank(
+        address sender
+    ) external;
+    function sign(
+        uint256 key,
+        bytes32 digest
+    ) external pure returns (uint8 v, bytes32 r, bytes32 s);
+    function startPrank(
+        address sender
+    ) external;
     function stopPrank() external;
-    function store(address target, bytes32 slot, bytes32 value) external;
-    function warp(uint256 time) external;
+    function store(
+        address target,
+        bytes32 slot,
+        bytes32 value
+    ) external;
+    function warp(
+        uint256 time
+    ) external;
 }
 
 /// @title What every test starts from: cheatcodes, assertions that say both values, bounded fuzz input.
@@ -41,54 +75,96 @@ abstract contract Base {
     error NotEqual(string what, bytes32 found, bytes32 expected);
     error NotTrue(string what);
 
-    function same(uint256 found, uint256 expected, string memory what) internal pure {
+    function same(
+        uint256 found,
+        uint256 expected,
+        string memory what
+    ) internal pure {
         if (found != expected) revert NotEqual(what, bytes32(found), bytes32(expected));
     }
 
-    function same(bytes32 found, bytes32 expected, string memory what) internal pure {
+    function same(
+        bytes32 found,
+        bytes32 expected,
+        string memory what
+    ) internal pure {
         if (found != expected) revert NotEqual(what, found, expected);
     }
 
-    function same(address found, address expected, string memory what) internal pure {
+    function same(
+        address found,
+        address expected,
+        string memory what
+    ) internal pure {
         same(uint256(uint160(found)), uint256(uint160(expected)), what);
     }
 
-    function yes(bool condition, string memory what) internal pure {
+    function yes(
+        bool condition,
+        string memory what
+    ) internal pure {
         if (!condition) revert NotTrue(what);
     }
 
     /// @dev A value in [low, high] made from fuzz input.
-    function bound(uint256 value, uint256 low, uint256 high) internal pure returns (uint256) {
+    function bound(
+        uint256 value,
+        uint256 low,
+        uint256 high
+    ) internal pure returns (uint256) {
         return low + value % (high - low + 1);
     }
 
     /// @dev An account that is nothing but its name.
-    function named(string memory name) internal pure returns (address) {
+    function named(
+        string memory name
+    ) internal pure returns (address) {
         return address(uint160(uint256(keccak256(bytes(name)))));
     }
 
     /// @dev Expects the next call to revert with an error that has no arguments.
-    function reverts(bytes4 selector) internal {
+    function reverts(
+        bytes4 selector
+    ) internal {
         vm.expectRevert(abi.encodePacked(selector));
     }
 
-    function reverts(bytes4 selector, uint256 a) internal {
+    function reverts(
+        bytes4 selector,
+        uint256 a
+    ) internal {
         vm.expectRevert(abi.encodeWithSelector(selector, a));
     }
 
-    function reverts(bytes4 selector, uint256 a, uint256 b) internal {
+    function reverts(
+        bytes4 selector,
+        uint256 a,
+        uint256 b
+    ) internal {
         vm.expectRevert(abi.encodeWithSelector(selector, a, b));
     }
 
-    function reverts(bytes4 selector, address a, uint256 b) internal {
+    function reverts(
+        bytes4 selector,
+        address a,
+        uint256 b
+    ) internal {
         vm.expectRevert(abi.encodeWithSelector(selector, a, b));
     }
 
-    function reverts(bytes4 selector, address a, address b) internal {
+    function reverts(
+        bytes4 selector,
+        address a,
+        address b
+    ) internal {
         vm.expectRevert(abi.encodeWithSelector(selector, a, b));
     }
 
-    function reverts(bytes4 selector, bytes32 a, bytes32 b) internal {
+    function reverts(
+        bytes4 selector,
+        bytes32 a,
+        bytes32 b
+    ) internal {
         vm.expectRevert(abi.encodeWithSelector(selector, a, b));
     }
 }

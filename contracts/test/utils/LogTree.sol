@@ -5,43 +5,51 @@ pragma solidity 0.8.30;
 /// @dev Independent of `Rfc9162`, which follows the iterative checks of RFC 9162: the two must agree.
 library LogTree {
     /// @dev MTH(D[low:high]) over leaf hashes.
-    function root(bytes32[] memory leaves, uint256 low, uint256 high) internal pure returns (bytes32) {
+    function root(
+        bytes32[] memory leaves,
+        uint256 low,
+        uint256 high
+    ) internal pure returns (bytes32) {
         if (high - low == 1) return leaves[low];
         uint256 k = _split(high - low);
         return _hash(root(leaves, low, low + k), root(leaves, low + k, high));
     }
 
     /// @dev PATH(index, D[0:size]).
-    function inclusion(bytes32[] memory leaves, uint256 index, uint256 size)
-        internal
-        pure
-        returns (bytes32[] memory)
-    {
+    function inclusion(
+        bytes32[] memory leaves,
+        uint256 index,
+        uint256 size
+    ) internal pure returns (bytes32[] memory) {
         return _path(leaves, index, 0, size);
     }
 
     /// @dev PROOF(first, D[0:second]), 0 < first <= second.
-    function consistency(bytes32[] memory leaves, uint256 first, uint256 second)
-        internal
-        pure
-        returns (bytes32[] memory)
-    {
+    function consistency(
+        bytes32[] memory leaves,
+        uint256 first,
+        uint256 second
+    ) internal pure returns (bytes32[] memory) {
         return _subproof(leaves, first, 0, second, true);
     }
 
     /// @dev Distinct leaf hashes.
-    function leavesOf(uint256 size, uint256 seed) internal pure returns (bytes32[] memory leaves) {
+    function leavesOf(
+        uint256 size,
+        uint256 seed
+    ) internal pure returns (bytes32[] memory leaves) {
         leaves = new bytes32[](size);
         for (uint256 i; i < size; ++i) {
             leaves[i] = sha256(abi.encodePacked(uint8(0), seed, i));
         }
     }
 
-    function _path(bytes32[] memory leaves, uint256 index, uint256 low, uint256 high)
-        private
-        pure
-        returns (bytes32[] memory)
-    {
+    function _path(
+        bytes32[] memory leaves,
+        uint256 index,
+        uint256 low,
+        uint256 high
+    ) private pure returns (bytes32[] memory) {
         if (high - low == 1) return new bytes32[](0);
         uint256 k = _split(high - low);
         if (index < k) {
@@ -50,11 +58,13 @@ library LogTree {
         return _push(_path(leaves, index - k, low + k, high), root(leaves, low, low + k));
     }
 
-    function _subproof(bytes32[] memory leaves, uint256 first, uint256 low, uint256 high, bool known)
-        private
-        pure
-        returns (bytes32[] memory)
-    {
+    function _subproof(
+        bytes32[] memory leaves,
+        uint256 first,
+        uint256 low,
+        uint256 high,
+        bool known
+    ) private pure returns (bytes32[] memory) {
         uint256 size = high - low;
         if (first == size) {
             return known ? new bytes32[](0) : _push(new bytes32[](0), root(leaves, low, high));
@@ -67,16 +77,24 @@ library LogTree {
     }
 
     /// @dev The largest power of two below `size`.
-    function _split(uint256 size) private pure returns (uint256 k) {
+    function _split(
+        uint256 size
+    ) private pure returns (uint256 k) {
         k = 1;
         while (k * 2 < size) k *= 2;
     }
 
-    function _hash(bytes32 left, bytes32 right) private pure returns (bytes32) {
+    function _hash(
+        bytes32 left,
+        bytes32 right
+    ) private pure returns (bytes32) {
         return sha256(abi.encodePacked(uint8(1), left, right));
     }
 
-    function _push(bytes32[] memory list, bytes32 item) private pure returns (bytes32[] memory longer) {
+    function _push(
+        bytes32[] memory list,
+        bytes32 item
+    ) private pure returns (bytes32[] memory longer) {
         longer = new bytes32[](list.length + 1);
         for (uint256 i; i < list.length; ++i) {
             longer[i] = list[i];

@@ -11,16 +11,19 @@ library PayrollReference {
     }
 
     /// @dev What `post` takes: 36 bytes a position.
-    function pack(Position[] memory positions) internal pure returns (bytes memory entries) {
+    function pack(
+        Position[] memory positions
+    ) internal pure returns (bytes memory entries) {
         for (uint256 i; i < positions.length; ++i) {
-            entries = abi.encodePacked(
-                entries, positions[i].account, positions[i].soFar, positions[i].increase
-            );
+            entries =
+                abi.encodePacked(entries, positions[i].account, positions[i].soFar, positions[i].increase);
         }
     }
 
     /// @dev What the payroll says after the update: increase added, nothing new.
-    function settled(Position[] memory positions) internal pure returns (Position[] memory next) {
+    function settled(
+        Position[] memory positions
+    ) internal pure returns (Position[] memory next) {
         next = new Position[](positions.length);
         for (uint256 i; i < positions.length; ++i) {
             uint64 amount = positions[i].soFar + positions[i].increase;
@@ -29,14 +32,19 @@ library PayrollReference {
     }
 
     /// @dev Sum of the amounts after the update.
-    function total(Position[] memory positions) internal pure returns (uint256 sum) {
+    function total(
+        Position[] memory positions
+    ) internal pure returns (uint256 sum) {
         for (uint256 i; i < positions.length; ++i) {
             sum += uint256(positions[i].soFar) + positions[i].increase;
         }
     }
 
     /// @dev Root of the amounts after the update.
-    function root(bytes32 campaign, Position[] memory positions) internal pure returns (bytes32) {
+    function root(
+        bytes32 campaign,
+        Position[] memory positions
+    ) internal pure returns (bytes32) {
         if (positions.length == 0) return 0;
         bytes32[] memory level = leaves(campaign, positions);
         while (level.length > 1) level = _up(level);
@@ -44,11 +52,11 @@ library PayrollReference {
     }
 
     /// @dev Siblings from the leaf upwards.
-    function path(bytes32 campaign, Position[] memory positions, uint256 index)
-        internal
-        pure
-        returns (bytes32[] memory siblings)
-    {
+    function path(
+        bytes32 campaign,
+        Position[] memory positions,
+        uint256 index
+    ) internal pure returns (bytes32[] memory siblings) {
         bytes32[] memory level = leaves(campaign, positions);
         uint256 depth;
         while (level.length >> depth > 1) ++depth;
@@ -59,23 +67,23 @@ library PayrollReference {
         }
     }
 
-    function leaves(bytes32 campaign, Position[] memory positions)
-        internal
-        pure
-        returns (bytes32[] memory level)
-    {
+    function leaves(
+        bytes32 campaign,
+        Position[] memory positions
+    ) internal pure returns (bytes32[] memory level) {
         uint256 width = 1;
         while (width < positions.length) width *= 2;
         level = new bytes32[](width);
         for (uint256 i; i < positions.length; ++i) {
             uint256 amount = uint256(positions[i].soFar) + positions[i].increase;
-            level[i] = keccak256(
-                abi.encodePacked(keccak256(abi.encode(campaign, i, positions[i].account, amount)))
-            );
+            level[i] =
+                keccak256(abi.encodePacked(keccak256(abi.encode(campaign, i, positions[i].account, amount))));
         }
     }
 
-    function _up(bytes32[] memory level) private pure returns (bytes32[] memory above) {
+    function _up(
+        bytes32[] memory level
+    ) private pure returns (bytes32[] memory above) {
         above = new bytes32[](level.length / 2);
         for (uint256 i; i < above.length; ++i) {
             above[i] = keccak256(abi.encodePacked(level[2 * i], level[2 * i + 1]));

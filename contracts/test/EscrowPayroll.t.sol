@@ -1,0 +1,313 @@
+// SPDX-License-Identifier: Apache-2.0
+pragma solidity 0.8.30;
+
+import {ICampaignEscrow} from "../src/ICampaignEscrow.sol";
+import {ProvenanceLog} from "../src/ProvenanceLog.sol";
+import {Payroll} from "../src/libraries/Payroll.sol";
+import {EscrowFixture} from "./utils/EscrowFixture.sol";
+import {PayrollReference} from "./utils/PayrollReference.sol";
+
+/// @dev Posting, settling, disputing and ruling.
+contract EscrowPayrollTest is EscrowFixture {
+    function test_a_payroll_is_posted() public {
+        deposit(BUDGET);
+        bytes32 expected = PayrollReference.root(id, first());
+        vm.expectEmit(true, true, true, true, address(escrow));
+        emit ICampaignEscrow.Posted(id, 1, expected, 600_000_000, 3, EVIDENCE);
+        same(post(first()), expected, "root");
+        ICampaignEscrow.Campaign memory c = state();
+        same(c.pendingRoot, expected, "pending root");
+        same(c.pendingTotal, 600_000_000, "pending total");
+        same(c.pendingCount, 3, "pending count");
+        same(c.epoch, 1, "epoch");
+        same(c.evidence, EVIDENCE, "evidence");
+        same(c.postedAt, START, "posted at");
+        same(c.settledTotal, 0, "nothing is settled yet");
+        stageIs(ICampaignEscrow.Stage.Pending);
+    }
+
+    function test_only_the_operator_posts() public {
+        deposit(BUDGET);
+        bytes memory entries = PayrollReference.pack(first());
+        reverts(ICampaignEscrow.NotOperator.selector, requester, operator);
+        vm.prank(requester);
+        escrow.post(terms, entries, EVIDENCE);
+    }
+
+    function test_posting_ends_at_the_deadline() public {
+        deposit(BUDGET);
+        bytes memory entries = PayrollReference.pack(first());
+        vm.warp(DEADLINE);
+        reverts(ICampaignEscrow.DeadlinePassed.selector, uint256(DEADLINE));
+        vm.prank(operator);
+        escrow.post(terms, entries, EVIDENCE);
+        vm.warp(DEADLINE - 1);
+        post(first());
+    }
+
+    function test_nothing_is_posted_over_a_pending_payroll() public {
+        deposit(BUDGET);
+        bytes32 root = post(first());
+        bytes memory entries = PayrollReference.pack(first());
+        pendingRefused(root, entries);
+        dispute();
+        pendingRefused(root, entries);
+        rule(false);
+        pendingRefused(root, entries);
+    }
+
+    function pendingRefused(
+        bytes32 root,
+        bytes memory entries
+    ) internal {
+        vm.expectRevert(abi.encodeWithSelector(ICampaignEscrow.PayrollPending.selector, root));
+        vm.prank(operator);
+        escrow.post(terms, entries, EVIDENCE);
+    }
+
+    function test_evidence_is_an_anchored_head() public {
+        deposit(BUDGET);
+        bytes memory entries = PayrollReference.pack(first());
+        reverts(ProvenanceLog.NotAnchored.selector, 4);
+        vm.prank(operator);
+        escrow.post(terms, entries, 4);
+    }
+
+    /// @dev 600 million and a fee of a tenth need 660 million, to the unit.
+    function test_total_and_fee_are_within_the_deposit() public {
+        deposit(659_999_999);
+        bytes memory entries = PayrollReference.pack(first());
+        reverts(ICampaignEscrow.InsufficientDeposit.selector, 660_000_000, uint256(659_999_999));
+        vm.prank(operator);
+        escrow.post(terms, entries, EVIDENCE);
+        deposit(1);
+        post(first());
+    }
+
+    function test_a_payroll_needs_a_deposit() public {
+        bytes memory entries = PayrollReference.pack(first());
+        reverts(ICampaignEscrow.InsufficientDeposit.selector, 660_000_000, uint256(0));
+        vm.prank(operator);
+        escrow.post(terms, entries, EVIDENCE);
+    }
+
+    function test_a_payroll_settles_when_its_window_has_passed() public {
+        deposit(BUDGET);
+        bytes32 root = post(first());
+        reverts(ICampaignEscrow.TooEarly.selector, START + WINDOW);
+        escrow.settle(terms);
+        vm.warp(START + WINDOW - 1);
+        reverts(ICampaignEscrow.TooEarly.selector, START + WINDOW);
+        escrow.settle(terms);
+        vm.warp(START + WINDOW);
+        vm.expectEmit(true, true, true, true, address(escrow));
+        emit ICampaignEscrow.Settled(id, 1, root, 600_000_000);
+        vm.prank(stranger);
+        escrow.settle(terms);
+        ICampaignEscrow.Campaign memory c = state();
+        same(c.settledRoot, root, "settled root");
+        same(c.settledTotal, 600_000_000, "settled total");
+        same(c.settledCount, 3, "settled count");
+        same(c.pendingRoot, 0, "pending root");
+        same(c.pendingTotal, 0, "pending total");
+        same(c.pendingCount, 0, "pending count");
+        same(c.postedAt, 0, "posted at");
+        same(c.evidence, 0, "evidence");
+        stageIs(ICampaignEscrow.Stage.Empty);
+    }
+
+    function test_nothing_settles_when_nothing_is_pending() public {
+        reverts(ICampaignEscrow.NothingPending.selector);
+        escrow.settle(terms);
+    }
+
+    function test_posting_settles_what_is_due_and_builds_on_it() public {
+        deposit(BUDGET);
+        post(first());
+        vm.warp(START + WINDOW);
+        uint64[3] memory before = [uint64(300_000_000), 200_000_000, 100_000_000];
+        bytes32 root = post(positions(before, [uint64(0), 1, 2]));
+        ICampaignEscrow.Campaign memory c = state();
+        same(c.settledTotal, 600_000_000, "settled");
+        same(c.pendingTotal, 600_000_003, "pending");
+        same(c.pendingRoot, root, "root");
+        same(c.epoch, 2, "epoch");
+    }
+
+    function test_a_payroll_starts_from_what_is_settled() public {
+        settledFirst();
+        uint64[3] memory lowered = [uint64(299_999_999), 200_000_000, 100_000_000];
+        PayrollReference.Position[] memory list = positions(lowered, [uint64(1), 0, 0]);
+        bytes memory entries = PayrollReference.pack(list);
+        bytes32 settledRoot = state().settledRoot;
+        list[0].increase = 0;
+        reverts(Payroll.SettledRootMismatch.selector, PayrollReference.root(id, list), settledRoot);
+        vm.prank(operator);
+        escrow.post(terms, entries, EVIDENCE);
+    }
+
+    function test_a_dispute_takes_the_bond_and_freezes() public {
+        deposit(BUDGET);
+        bytes32 root = post(first());
+        vm.warp(START + WINDOW - 1);
+        vm.expectEmit(true, true, true, true, address(escrow));
+        emit ICampaignEscrow.Disputed(id, 1, root, disputer, "reason");
+        dispute();
+        same(token.balanceOf(address(escrow)), BUDGET + BOND, "balance");
+        same(state().disputer, disputer, "disputer");
+        same(state().disputedAt, START + WINDOW - 1, "disputed at");
+        stageIs(ICampaignEscrow.Stage.Disputed);
+        vm.warp(START + WINDOW);
+        reverts(ICampaignEscrow.TooEarly.selector, START + WINDOW - 1 + 2 * WINDOW);
+        escrow.settle(terms);
+    }
+
+    function test_a_dispute_is_inside_the_window() public {
+        deposit(BUDGET);
+        reverts(ICampaignEscrow.NothingPending.selector);
+        dispute();
+        post(first());
+        vm.warp(START + WINDOW);
+        reverts(ICampaignEscrow.WindowClosed.selector, START + WINDOW);
+        dispute();
+    }
+
+    function test_a_dispute_needs_the_bond() public {
+        deposit(BUDGET);
+        post(first());
+        vm.expectRevert(
+            abi.encodeWithSignature(
+                "ERC20InsufficientAllowance(address,uint256,uint256)", address(escrow), 0, BOND
+            )
+        );
+        vm.prank(stranger);
+        escrow.dispute(terms, "reason");
+    }
+
+    function test_a_payroll_is_disputed_once() public {
+        deposit(BUDGET);
+        bytes32 root = post(first());
+        dispute();
+        vm.expectRevert(abi.encodeWithSelector(ICampaignEscrow.AlreadyDisputed.selector, root));
+        dispute();
+        rule(false);
+        vm.expectRevert(abi.encodeWithSelector(ICampaignEscrow.AlreadyDisputed.selector, root));
+        dispute();
+    }
+
+    function test_an_upheld_dispute_voids_the_payroll_and_returns_the_bond() public {
+        deposit(BUDGET);
+        bytes32 root = post(first());
+        dispute();
+        vm.expectEmit(true, true, true, true, address(escrow));
+        emit ICampaignEscrow.Ruled(id, 1, root, true);
+        vm.expectEmit(true, true, true, true, address(escrow));
+        emit ICampaignEscrow.Voided(id, 1, root);
+        vm.expectEmit(true, true, true, true, address(escrow));
+        emit ICampaignEscrow.BondReleased(id, disputer, BOND);
+        rule(true);
+        stageIs(ICampaignEscrow.Stage.Empty);
+        same(state().pendingRoot, 0, "pending root");
+        same(state().settledTotal, 0, "settled total");
+        same(state().disputer, address(0), "disputer");
+        same(state().disputedAt, 0, "disputed at");
+        collectBond(disputer, BOND);
+        same(post(first()), root, "the operator may post again");
+        same(state().epoch, 2, "epoch");
+    }
+
+    function collectBond(
+        address account,
+        uint256 amount
+    ) internal {
+        uint256 before = token.balanceOf(account);
+        same(escrow.bondOf(id, account), amount, "bond waiting");
+        vm.expectEmit(true, true, true, true, address(escrow));
+        emit ICampaignEscrow.BondReturned(id, account, amount);
+        vm.prank(stranger);
+        same(escrow.collectBond(terms, account), amount, "bond paid");
+        same(token.balanceOf(account), before + amount, "balance");
+        reverts(ICampaignEscrow.NothingDue.selector, account, uint256(0));
+        escrow.collectBond(terms, account);
+    }
+
+    function test_a_rejected_dispute_gives_the_bond_to_the_operator_and_the_payroll_its_window() public {
+        deposit(BUDGET);
+        post(first());
+        dispute();
+        rule(false);
+        stageIs(ICampaignEscrow.Stage.Confirmed);
+        collectBond(operator, BOND);
+        vm.warp(START + WINDOW - 1);
+        reverts(ICampaignEscrow.TooEarly.selector, START + WINDOW);
+        escrow.settle(terms);
+        vm.warp(START + WINDOW);
+        escrow.settle(terms);
+        same(state().settledTotal, 600_000_000, "settled");
+        same(escrow.bondOf(id, disputer), 0, "nothing for the disputer");
+    }
+
+    function test_a_ruling_after_the_window_settles_at_once() public {
+        deposit(BUDGET);
+        post(first());
+        dispute();
+        vm.warp(START + WINDOW);
+        rule(false);
+        same(state().settledTotal, 600_000_000, "settled");
+        stageIs(ICampaignEscrow.Stage.Empty);
+    }
+
+    function test_an_arbiter_that_stays_silent_lets_the_payroll_settle() public {
+        deposit(BUDGET);
+        post(first());
+        vm.warp(START + 100);
+        dispute();
+        uint256 lapse = START + 100 + 2 * WINDOW;
+        vm.warp(lapse - 1);
+        reverts(ICampaignEscrow.TooEarly.selector, lapse);
+        escrow.settle(terms);
+        vm.warp(lapse);
+        reverts(ICampaignEscrow.RulingTooLate.selector, lapse);
+        rule(true);
+        escrow.settle(terms);
+        same(state().settledTotal, 600_000_000, "settled");
+        collectBond(disputer, BOND);
+    }
+
+    function test_collecting_a_bond_settles_a_lapsed_dispute_first() public {
+        deposit(BUDGET);
+        post(first());
+        dispute();
+        vm.warp(START + 2 * WINDOW);
+        same(escrow.collectBond(terms, disputer), BOND, "bond");
+        same(state().settledTotal, 600_000_000, "settled");
+    }
+
+    function test_only_the_arbiter_rules_and_only_on_a_dispute() public {
+        deposit(BUDGET);
+        reverts(ICampaignEscrow.NothingDisputed.selector);
+        rule(true);
+        post(first());
+        reverts(ICampaignEscrow.NothingDisputed.selector);
+        rule(true);
+        dispute();
+        reverts(ICampaignEscrow.NotArbiter.selector, operator, arbiter);
+        vm.prank(operator);
+        escrow.rule(terms, false);
+        rule(false);
+        reverts(ICampaignEscrow.NothingDisputed.selector);
+        rule(true);
+    }
+
+    function test_a_bond_can_be_zero() public {
+        terms.bond = 0;
+        id = escrow.idOf(terms);
+        deposit(BUDGET);
+        post(first());
+        vm.prank(stranger);
+        escrow.dispute(terms, "reason");
+        rule(true);
+        reverts(ICampaignEscrow.NothingDue.selector, stranger, uint256(0));
+        escrow.collectBond(terms, stranger);
+    }
+}

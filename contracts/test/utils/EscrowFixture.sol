@@ -1,0 +1,145 @@
+// SPDX-License-Identifier: Apache-2.0
+pragma solidity 0.8.30;
+
+import {CampaignEscrow} from "../../src/CampaignEscrow.sol";
+import {ICampaignEscrow} from "../../src/ICampaignEscrow.sol";
+import {ProvenanceLog} from "../../src/ProvenanceLog.sol";
+import {LocalToken} from "../../src/local/LocalToken.sol";
+import {Base} from "./Base.sol";
+import {PayrollReference} from "./PayrollReference.sol";
+
+/// @title A campaign with three workers, and the steps of its life as one-line functions.
+abstract contract EscrowFixture is Base {
+    uint256 internal constant START = 1_800_000_000;
+    uint32 internal constant WINDOW = 2 days;
+    uint40 internal constant DEADLINE = uint40(START + 30 days);
+    uint128 internal constant BOND = 7_000_000;
+    uint256 internal constant BUDGET = 1_000_000_000;
+    uint64 internal constant EVIDENCE = 5;
+    uint256 internal constant REQUESTER_KEY = 0xA11CE;
+
+    address internal requester = vm.addr(REQUESTER_KEY);
+    address internal operator = named("operator");
+    address internal arbiter = named("arbiter");
+    address internal disputer = named("disputer");
+    address internal stranger = named("stranger");
+    address[3] internal workers = [named("worker 0"), named("worker 1"), named("worker 2")];
+
+    ProvenanceLog internal log = new ProvenanceLog(operator);
+    CampaignEscrow internal escrow = new CampaignEscrow(log);
+    LocalToken internal token;
+    ICampaignEscrow.Terms internal terms;
+    bytes32 internal id;
+
+    function setUp() public virtual {
+        vm.warp(START);
+        vm.prank(operator);
+        log.anchor(EVIDENCE, "root", new bytes32[](0));
+        use(new LocalToken());
+    }
+
+    /// @dev Terms in this token, and money and allowances for those who pay.
+    function use(
+        LocalToken token_
+    ) internal {
+        token = token_;
+        terms = ICampaignEscrow.Terms({
+            requester: requester,
+            operator: operator,
+            arbiter: arbiter,
+            token: address(token_),
+            feeBps: 1_000,
+            window: WINDOW,
+            deadline: DEADLINE,
+            bond: BOND,
+            brief: "brief"
+        });
+        id = escrow.idOf(terms);
+        provide(requester, 10 * BUDGET);
+        provide(disputer, 10 * BOND);
+    }
+
+    function provide(
+        address account,
+        uint256 amount
+    ) internal {
+        token.mint(account, amount);
+        vm.prank(account);
+        (bool done,) =
+            address(token).call(abi.encodeCall(token.approve, (address(escrow), type(uint256).max)));
+        yes(done, "approve"); // not every token answers
+    }
+
+    function deposit(
+        uint256 amount
+    ) internal {
+        vm.prank(requester);
+        escrow.deposit(terms, amount);
+    }
+
+    /// @dev Three positions with these amounts so far and increases.
+    function positions(
+        uint64[3] memory soFar,
+        uint64[3] memory increase
+    ) internal view returns (PayrollReference.Position[] memory list) {
+        list = new PayrollReference.Position[](3);
+        for (uint256 i; i < 3; ++i) {
+            list[i] = PayrollReference.Position(workers[i], soFar[i], increase[i]);
+        }
+    }
+
+    /// @dev The first payroll of most tests: 300, 200 and 100 million.
+    function first() internal view returns (PayrollReference.Position[] memory) {
+        uint64[3] memory none;
+        return positions(none, [uint64(300_000_000), 200_000_000, 100_000_000]);
+    }
+
+    function post(
+        PayrollReference.Position[] memory list
+    ) internal returns (bytes32) {
+        bytes memory entries = PayrollReference.pack(list);
+        vm.prank(operator);
+        return escrow.post(terms, entries, EVIDENCE);
+    }
+
+    function dispute() internal {
+        vm.prank(disputer);
+        escrow.dispute(terms, "reason");
+    }
+
+    function rule(
+        bool uphold
+    ) internal {
+        vm.prank(arbiter);
+        escrow.rule(terms, uphold);
+    }
+
+    /// @dev A funded campaign whose first payroll has settled.
+    function settledFirst() internal returns (PayrollReference.Position[] memory list) {
+        deposit(BUDGET);
+        list = first();
+        post(list);
+        vm.warp(block.timestamp + WINDOW);
+        escrow.settle(terms);
+    }
+
+    function claim(
+        PayrollReference.Position[] memory list,
+        uint256 index
+    ) internal returns (uint256) {
+        bytes32[] memory path = PayrollReference.path(id, list, index);
+        uint256 amount = uint256(list[index].soFar) + list[index].increase;
+        vm.prank(stranger);
+        return escrow.claim(terms, index, list[index].account, amount, path);
+    }
+
+    function state() internal view returns (ICampaignEscrow.Campaign memory) {
+        return escrow.campaign(id);
+    }
+
+    function stageIs(
+        ICampaignEscrow.Stage expected
+    ) internal view {
+        same(uint256(state().stage), uint256(expected), "stage");
+    }
+}

@@ -1,0 +1,111 @@
+// SPDX-License-Identifier: Apache-2.0
+pragma solidity 0.8.30;
+
+import {ERC20} from "@openzeppelin/contracts/token/ERC20/ERC20.sol";
+import {LocalToken} from "../../src/local/LocalToken.sol";
+
+/// @dev Keeps one unit of every transfer.
+contract TaxedToken is LocalToken {
+    function _update(
+        address from,
+        address to,
+        uint256 value
+    ) internal override {
+        super._update(from, to, value);
+        if (from != address(0) && to != address(0)) super._update(to, address(0), 1);
+    }
+}
+
+/// @dev No permit, and no answer where ERC-20 promises a boolean.
+contract OldToken {
+    mapping(address => uint256) public balanceOf;
+    mapping(address => mapping(address => uint256)) public allowance;
+
+    function mint(
+        address account,
+        uint256 amount
+    ) external {
+        balanceOf[account] += amount;
+    }
+
+    function approve(
+        address spender,
+        uint256 amount
+    ) external {
+        allowance[msg.sender][spender] = amount;
+    }
+
+    function transfer(
+        address to,
+        uint256 amount
+    ) external {
+        _move(msg.sender, to, amount);
+    }
+
+    function transferFrom(
+        address from,
+        address to,
+        uint256 amount
+    ) external {
+        allowance[from][msg.sender] -= amount;
+        _move(from, to, amount);
+    }
+
+    function _move(
+        address from,
+        address to,
+        uint256 amount
+    ) private {
+        balanceOf[from] -= amount;
+        balanceOf[to] += amount;
+    }
+}
+
+/// @dev Refuses transfers to the accounts on its list.
+contract ListedToken is LocalToken {
+    error Listed(address account);
+
+    mapping(address => bool) public listed;
+
+    function list(
+        address account,
+        bool on
+    ) external {
+        listed[account] = on;
+    }
+
+    function _update(
+        address from,
+        address to,
+        uint256 value
+    ) internal override {
+        if (listed[to]) revert Listed(to);
+        super._update(from, to, value);
+    }
+}
+
+/// @dev Calls `hook` with `payload` before every transfer that leaves or enters it, as ERC-777 does.
+contract HookToken is LocalToken {
+    address public hook;
+    bytes public payload;
+    bytes public answer;
+
+    function arm(
+        address hook_,
+        bytes calldata payload_
+    ) external {
+        (hook, payload) = (hook_, payload_);
+        delete answer;
+    }
+
+    function _update(
+        address from,
+        address to,
+        uint256 value
+    ) internal override {
+        if (hook != address(0)) {
+            (, answer) = hook.call(payload);
+        }
+        super._update(from, to, value);
+    }
+}
