@@ -10,6 +10,8 @@ import httpx
 from ledger_service.errors import BadInput
 from ledger_service.signing import Wallet, keccak256
 
+SECRET_BYTES = 32
+
 
 def login_message(url: str, address: str, chain_id: int, nonce: str, now: datetime) -> str:
     """The EIP-4361 text to sign; `address` is written with its EIP-55 checksum, as the EIP demands."""
@@ -35,6 +37,8 @@ def read_key(path: Path) -> Wallet:
         raise BadInput(f"others may read the key file {path}: chmod 600 {path}")
     try:
         secret = bytes.fromhex(text.removeprefix("0x"))
+        if len(secret) != SECRET_BYTES:  # coincurve would pad a shorter one
+            raise ValueError(len(secret))
         return Wallet(secret)
     except ValueError as error:
         raise BadInput(f"the key file {path} does not hold 32 bytes in hex") from error

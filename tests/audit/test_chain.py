@@ -231,7 +231,7 @@ class _Proxy:
                 """Nothing on standard error."""
 
         self._server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-        self._thread = Thread(target=self._server.serve_forever)
+        self._thread = Thread(target=self._server.serve_forever, args=(0.01,))
 
     def __enter__(self) -> str:
         self._thread.start()

@@ -1,0 +1,237 @@
+"""Reading from a server and from a folder: neither is trusted, and both give the same audit."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from ledger_service.audit import http
+from ledger_service.audit.auditor import audit
+from ledger_service.audit.download import download
+from ledger_service.audit.http import HttpSource
+from ledger_service.audit.login import checksummed, read_key
+from ledger_service.audit.report import Status
+from ledger_service.audit.source import DirSource, tile_widths
+from ledger_service.errors import BadInput, NotYours, Unauthenticated, Unavailable
+from ledger_service.signing import Wallet
+from tests.audit.builder import Builder, seeded, show
+from tests.audit.conftest import pins
+from tests.audit.server import LogServer
+
+AUDITOR = Wallet(seeded("auditor"))
+STRANGER = Wallet(seeded("stranger"))
+
+
+@pytest.fixture
+def server(honest: Builder, tmp_path: Path) -> Iterator[LogServer]:
+    """The honest log over HTTP, with made-up bundles, which an audit only saves."""
+    folder = honest.save(tmp_path / "served")
+    for kind in ("label", "payment"):
+        path = folder / "bundles" / f"{show(honest.campaign)}.{kind}.ndjson"
+        path.parent.mkdir(exist_ok=True)
+        path.write_bytes(b"".join(b'{"line":%d}\n' % n for n in range(15)))
+    with LogServer(folder, AUDITOR.address) as running:
+        yield running
+
+
+@pytest.fixture
+def fast_retries(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Do not wait between tries."""
+    monkeypatch.setattr(http.time, "sleep", lambda _: None)
+
+
+def test_an_audit_over_http_passes_as_from_a_folder(server: LogServer, honest: Builder) -> None:
+    with HttpSource(server.url, AUDITOR) as source:
+        report = audit(source, pins=pins(honest))
+    assert [step.status for step in report.steps[:-1]] == [Status.PASSED] * 9
+    assert report.source == server.url
+
+
+def test_without_a_key_nothing_secret_is_asked_for(server: LogServer, honest: Builder) -> None:
+    with HttpSource(server.url + "/") as source:
+        report = audit(source, pins=pins(honest))
+        assert source.bundles(honest.campaign, "label") is None
+    assert not report.failed
+    assert report.steps[4].status is Status.NOT_CHECKED
+    assert not any("openings" in path or "auth" in path for path in server.requests)
+
+
+def test_an_account_that_may_not_sign_in_is_told_so(server: LogServer) -> None:
+    with HttpSource(server.url, STRANGER) as source, pytest.raises(BadInput, match="not an auditor"):
+        source.checkpoint()
+
+
+def test_a_campaign_that_is_not_shown_has_no_openings(server: LogServer) -> None:
+    with HttpSource(server.url, AUDITOR) as source:
+        assert source.openings(seeded("another campaign")) is None
+
+
+def test_a_download_can_be_audited_without_the_service(
+    server: LogServer, honest: Builder, tmp_path: Path
+) -> None:
+    seen: list[tuple[str, int, int]] = []
+    with HttpSource(server.url, AUDITOR) as source:
+        head = download(source, tmp_path / "saved", progress=lambda *args: seen.append(args))
+    report = audit(DirSource(tmp_path / "saved"), pins=pins(honest))
+    assert head.size == report.log_size == len(honest.entries)
+    assert not report.failed
+    assert report.steps[8].status is Status.PASSED
+    assert ("entries", 172, 172) in seen
+    assert ("openings", 1, 1) in seen
+    assert not list((tmp_path / "saved").rglob("*.new"))
+
+
+def test_every_page_of_bundles_is_saved(server: LogServer, honest: Builder, tmp_path: Path) -> None:
+    with HttpSource(server.url, AUDITOR) as source:
+        download(source, tmp_path / "saved")
+    for kind in ("label", "payment"):
+        lines = DirSource(tmp_path / "saved").bundles(honest.campaign, kind)
+        assert lines is not None
+        assert list(lines) == [b'{"line":%d}' % n for n in range(15)]
+
+
+def test_a_download_that_broke_off_is_not_taken_for_a_log(
+    server: LogServer, tmp_path: Path, fast_retries: None
+) -> None:
+    server.answers["/v1/campaigns"] = [(503, {}, b"later")] * http.TRIES
+    with HttpSource(server.url, AUDITOR) as source, pytest.raises(Unavailable, match="503"):
+        download(source, tmp_path / "saved")
+    with pytest.raises(BadInput, match="did not finish"):
+        DirSource(tmp_path / "saved")
+    with HttpSource(server.url, AUDITOR) as source:
+        download(source, tmp_path / "saved")
+    assert DirSource(tmp_path / "saved").checkpoint()
+
+
+def test_a_folder_of_another_log_is_not_written_to(honest: Builder, tmp_path: Path) -> None:
+    other = Builder(place=replace(honest.place, chain_id=5))
+    folder = other.save(tmp_path / "other")
+    before = (folder / "checkpoint").read_bytes()
+    with pytest.raises(BadInput, match="choose another folder"):
+        download(DirSource(honest.save(tmp_path / "honest")), folder)
+    assert (folder / "checkpoint").read_bytes() == before
+
+
+def test_what_says_try_again_is_tried_again(server: LogServer, fast_retries: None) -> None:
+    server.answers["/checkpoint"] = [(503, {}, b""), (429, {}, b"")]
+    with HttpSource(server.url) as source:
+        assert source.checkpoint().startswith("crowdledger.local/")
+    assert server.requests.count("/checkpoint") == 3
+
+
+def test_a_server_that_is_not_there_is_unavailable(fast_retries: None) -> None:
+    with HttpSource("http://127.0.0.1:1") as source, pytest.raises(Unavailable, match="does not answer"):
+        source.checkpoint()
+
+
+@pytest.mark.parametrize(
+    ("status", "error"), [(404, NotYours), (401, Unauthenticated), (302, BadInput), (400, BadInput)]
+)
+def test_every_other_status_is_an_error(server: LogServer, status: int, error: type[Exception]) -> None:
+    server.answers["/checkpoint"] = [(status, {"Location": "http://127.0.0.1:1/"}, b"words")]
+    with HttpSource(server.url) as source, pytest.raises(error):
+        source.checkpoint()
+
+
+def test_an_answer_that_is_too_large_is_not_read_to_its_end(server: LogServer) -> None:
+    server.answers["/checkpoint"] = [(200, {}, b"x" * 70_000)]
+    with HttpSource(server.url) as source, pytest.raises(BadInput, match="more than 65536 bytes"):
+        source.checkpoint()
+
+
+@pytest.mark.parametrize("header", ["-1", "0", "x", "9" * 16, "٣"])
+def test_pages_have_to_go_forward(server: LogServer, honest: Builder, header: str) -> None:
+    path = f"/v1/campaigns/{show(honest.campaign)}/openings"
+    first = (200, {"Crowdledger-Next": "0"}, b"{}\n")
+    again = (200, {"Crowdledger-Next": header.encode().decode("latin-1")}, b"{}\n")
+    server.answers[path] = [first, again]
+    with HttpSource(server.url, AUDITOR) as source:
+        lines = source.openings(honest.campaign)
+        assert lines is not None
+        with pytest.raises(BadInput, match="pages must go forward"):
+            list(lines)
+
+
+@pytest.mark.parametrize("body", [b"{", b"[]", b"null", b'{"campaigns": {}}', b"\xff", b"[" * 60_000])
+def test_what_is_no_list_of_campaigns_is_refused(server: LogServer, body: bytes) -> None:
+    server.answers["/v1/campaigns"] = [(200, {}, body)]
+    with HttpSource(server.url) as source, pytest.raises(BadInput):
+        source.campaigns()
+
+
+@pytest.mark.parametrize("body", [b"{", b"[]", b"null", b"\xff", b"[" * 60_000])
+def test_what_is_no_object_is_no_information(server: LogServer, body: bytes) -> None:
+    server.answers["/v1/info"] = [(200, {}, body)]
+    with HttpSource(server.url) as source, pytest.raises(BadInput):
+        source.info()
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        '{"index":0}',
+        '{"index":-1,"leaf":"0x","openings":{}}',
+        '{"index":1e3,"leaf":"0x","openings":{}}',
+        '{"index":true,"leaf":"0x","openings":{}}',
+        "[]",
+        "7",
+    ],
+)
+def test_malformed_openings_are_unusable_and_never_passed(honest: Builder, tmp_path: Path, line: str) -> None:
+    folder = honest.save(tmp_path)
+    path = next((folder / "openings").iterdir())
+    path.write_text(line + "\n" + path.read_text())
+    with pytest.raises(BadInput):
+        audit(DirSource(folder), pins=pins(honest))
+
+
+def test_a_file_that_is_too_large_is_refused(honest: Builder, tmp_path: Path) -> None:
+    folder = honest.save(tmp_path)
+    (folder / "checkpoint").write_bytes(b"x" * 70_000)
+    with pytest.raises(BadInput, match="larger than"):
+        DirSource(folder).checkpoint()
+
+
+def test_a_tile_that_is_missing_is_unusable(honest: Builder, tmp_path: Path) -> None:
+    folder = honest.save(tmp_path)
+    next((folder / "tile" / "entries").rglob("172")).unlink()
+    with pytest.raises(BadInput, match="cannot read"):
+        audit(DirSource(folder), pins=pins(honest))
+
+
+def test_the_key_file_has_to_be_its_owners_alone(tmp_path: Path) -> None:
+    path = tmp_path / "key"
+    path.write_text("0x" + AUDITOR.secret().hex() + "\n")
+    path.chmod(0o644)
+    with pytest.raises(BadInput, match="chmod 600"):
+        read_key(path)
+    path.chmod(0o600)
+    assert read_key(path).address == AUDITOR.address
+
+
+@pytest.mark.parametrize("text", ["", "0x12", "zz" * 32, "00" * 32, "11" * 33])
+def test_a_key_file_holds_a_key(tmp_path: Path, text: str) -> None:
+    path = tmp_path / "key"
+    path.write_text(text)
+    path.chmod(0o600)
+    with pytest.raises(BadInput, match="32 bytes"):
+        read_key(path)
+
+
+def test_checksums_are_those_of_the_eip() -> None:
+    for address in (  # EIP-55, "Test Cases"
+        "0x5aAeb6053F3E94C9b9A09f33669435E7Ef1BeAed",
+        "0xfB6916095ca1df60bB79Ce92cE3Ea74c37c5d359",
+        "0xdbF03B407c01E7cD3CBea99509d93f8DDDC8C6FB",
+        "0xD1220A0cf47c7B9Be7A2E6BA89F429762e7b9aDb",
+    ):
+        assert checksummed(address.lower()) == address
+
+
+def test_the_widths_of_tiles_are_those_of_the_log() -> None:
+    assert list(tile_widths(0)) == []
+    assert list(tile_widths(256)) == [(0, 256)]
+    assert list(tile_widths(700)) == [(0, 256), (1, 256), (2, 188)]
