@@ -144,3 +144,9 @@ def test_a_position_that_does_not_exist_has_no_path() -> None:
     for index in (-1, 1):
         with pytest.raises(BadInput):
             payroll.path(CAMPAIGN, [("0x" + "ab" * 20, 5)], index)
+
+
+@pytest.mark.parametrize("count", range(10))
+def test_all_paths_at_once_are_the_paths_one_by_one(count: int) -> None:
+    owed = [("0x" + f"{position:040x}", position) for position in range(count)]
+    assert payroll.paths(CAMPAIGN, owed) == [payroll.path(CAMPAIGN, owed, index) for index in range(count)]
