@@ -21,7 +21,7 @@ Transactions = Callable[[], AbstractContextManager[Connection]]
 
 
 class State(StrEnum):
-    """Where an intent stands; `docs/architecture.md` has the diagram.
+    """Where an intent stands; `ledger_service.chain.writer` has the diagram.
 
     QUEUED     to be done, without a nonce
     SIGNED     has its nonce and a signed transaction that has to be sent (again)
@@ -196,6 +196,10 @@ class ChainIntents:
     def replace(self, intent: Intent, attempt: Attempt) -> bool:
         """Add another attempt with the same nonce; false where the intent has moved on."""
         if not self._move(intent, {"state": State.SIGNED}, attempt.signed_at):
+            return False
+        if (
+            len(self.attempts_of(intent)) >= attempt.number
+        ):  # another writer was faster; its row is locked now
             return False
         self._add_attempt(intent, attempt)
         return True

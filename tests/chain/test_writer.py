@@ -167,6 +167,33 @@ def test_two_writers_of_one_lane_do_it_once(world: World) -> None:
     assert world.spent() == 2
 
 
+def test_two_writers_replace_a_transaction_once(world: World) -> None:
+    token = world.deploy_token()
+    world.control.automine(False)
+    world.mint("mint", token, _account(), 9)
+    world.writer().step()
+    world.clock.seconds += WriterPolicy().raise_after
+    with pytest.raises(Crash):
+        world.writer(crash_at="committed").step()
+    with world.database.begin() as connection:
+        ChainIntents(connection).not_sent(world.attempts("mint")[-1], "refused")
+    world.clock.seconds += WriterPolicy().raise_after
+    other = world.writer()
+
+    def meanwhile(point: str) -> None:
+        if point == "signed":
+            other.step()
+
+    writer = world.writer()
+    writer._boundary = meanwhile
+    writer.step()
+    assert [attempt.number for attempt in world.attempts("mint")] == [1, 2, 3]
+    world.control.mine()
+    world.writer().step()
+    assert world.intent("mint").state is State.MINED
+    assert world.spent() == 2
+
+
 def test_an_account_with_a_history_begins_where_it_stands(world: World) -> None:
     _send_by_hand(world, nonce=0)
     token = world.deploy_token()
