@@ -85,7 +85,9 @@ def run(options: Options) -> int:
         console.print("interrupted; everything is being ended")
         return INTERRUPTED
     except LedgerError:
-        console.print(f"the service's last words:\n{demo.service.last_words()}", markup=False)
+        console.print(
+            f"the last words of the service:\n{demo.service.last_words()}", markup=False, soft_wrap=True
+        )
         raise
     finally:
         demo.end()

@@ -119,6 +119,8 @@ class Worker:
 
     def payout(self, terms: Terms) -> Due | None:
         """What the payroll owes this worker and where it stands in it; None when nothing was earned."""
+        if not self.receipts:
+            return None  # whoever was given nothing has no place in the payroll
         path = f"/v1/campaigns/0x{self._campaign.hex()}/payouts/me"
         found: Mapping[str, Json] = self._session.get(path)
         if int(found["amount"]) == 0:
