@@ -12,6 +12,7 @@ from ledger_service.audit.reading import as_address, as_bytes, as_count, as_list
 from ledger_service.audit.report import Mismatch, NotChecked
 from ledger_service.audit.source import LogSource, campaign_id_of
 from ledger_service.commitments import Json
+from ledger_service.entries import Campaign
 from ledger_service.errors import BadInput
 from ledger_service.specification import Specification
 from ledger_service.terms import Terms
@@ -169,7 +170,7 @@ def _read_openings(source: LogSource, ledger: Ledger, campaign: bytes) -> tuple[
         if as_bytes(member(body, "leaf", "an opening"), 32, "leaf") != row.leaf:
             raise mismatch(row, "leaf that its opening names", row.leaf, body["leaf"])
         at[index] = as_object(member(body, "openings", "an opening"), "openings")
-        if type(row.entry).__name__ == "Campaign" and row.entry.campaign == campaign:
+        if isinstance(row.entry, Campaign) and row.entry.campaign == campaign:
             founding = at[index]
     if founding is None:
         return None, None

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections import Counter
+
 from ledger_service import commitments
 from ledger_service.audit.ledger import CampaignRows
 from ledger_service.audit.openings import Charter, Opening, Openings, mismatch
@@ -19,11 +21,13 @@ def check_charter(rows: CampaignRows, charter: Charter, domain: Domain, escrow: 
      2. The campaign's id is the hash of the chain, the escrow and the terms.
      3. The terms name the entry's requester, and the specification as their brief.
      4. The escrow is the one that the reader expects, where one was named.
+     5. Every assignment is due within the time that the specification gives, and before labelling closes.
+     6. No item has more labels than the specification asks for: each is paid for.
 
     Returns:
-        1, the number of campaigns looked at.
+        how many entries were looked at.
     Raises:
-        Mismatch: naming the campaign's entry.
+        Mismatch: naming the first entry that differs.
     """
     row, spec = rows.rows[0], charter.specification
     pairs = (
@@ -40,7 +44,24 @@ def check_charter(rows: CampaignRows, charter: Charter, domain: Domain, escrow: 
     for what, expected, found in pairs:
         if expected != found:
             raise mismatch(row, what, expected, found)
-    return 1
+    _check_due(rows, spec)
+    _check_demand(rows, spec)
+    return 1 + len(rows.assignments) + len(rows.labels)
+
+
+def _check_due(rows: CampaignRows, spec: Specification) -> None:  # 5
+    for row in rows.assignments:
+        latest = min(row.entry.assigned_at + spec.assignment_seconds, spec.closes_at)
+        if row.entry.due_at > latest:
+            raise mismatch(row, "due time", f"{latest} or earlier", row.entry.due_at)
+
+
+def _check_demand(rows: CampaignRows, spec: Specification) -> None:  # 6
+    answers: Counter[bytes] = Counter()
+    for row in rows.labels:
+        answers[row.entry.item] += 1
+        if answers[row.entry.item] > spec.labels_per_item:
+            raise mismatch(row, "labels of its item", spec.labels_per_item, answers[row.entry.item])
 
 
 def check_items(rows: CampaignRows, spec: Specification, openings: Openings) -> int:

@@ -26,7 +26,7 @@ def check_structure(ledger: Ledger) -> int:
      7. Every `Truth`, `Reputation`, `Payout` and `Settlement` names a run of the campaign before it; there is
         one per run and item, worker and domain, worker, and run.
      8. Payouts are cumulative: no worker's amount ever falls; each settlement is the sum of what all workers
-        have been awarded until then; nothing follows the last one.
+        have been awarded until then; nothing follows the last one, and its run read every label.
 
     Returns:
         how many entries were looked at.
@@ -43,7 +43,7 @@ def check_structure(ledger: Ledger) -> int:
         _check_reviews(rows)
         _check_runs(rows)
         _check_results(ledger, rows)
-        _check_amounts(rows)
+        _check_amounts(ledger, rows)
     return len(ledger.rows)
 
 
@@ -122,7 +122,7 @@ def _check_results(ledger: Ledger, rows: CampaignRows) -> None:  # 7
     _once(rows.settlements, lambda row: row.entry.run, "settlement of the run")
 
 
-def _check_amounts(rows: CampaignRows) -> None:  # 8
+def _check_amounts(ledger: Ledger, rows: CampaignRows) -> None:  # 8
     owed: dict[str, int] = {}
     last: Row[Any] | None = None
     for row in sorted(_any(rows.payouts, rows.settlements), key=lambda row: row.index):
@@ -137,6 +137,16 @@ def _check_amounts(rows: CampaignRows) -> None:  # 8
         if row.entry.total != sum(owed.values()):
             raise _misfit(row, "total of the settlement", sum(owed.values()), row.entry.total)
         last = row if row.entry.last else None
+    if last is not None:
+        _check_complete(ledger, rows, last)
+
+
+def _check_complete(ledger: Ledger, rows: CampaignRows, last: Row[Any]) -> None:  # 8
+    run = _referred(ledger, last, InferenceRun, last.entry.run, "inference run")
+    for label in rows.labels:
+        if label.index >= run.entry.log_size:
+            what = f"place, before what the last settlement at {last.index} is about"
+            raise _misfit(label, what, f"below {run.entry.log_size}", label.index)
 
 
 def _referred(ledger: Ledger, row: Row[Any], kind: type[Any], leaf: bytes, what: str) -> Row[Any]:

@@ -74,6 +74,7 @@ class Builder:
     changes: dict[str, Change] = field(default_factory=dict)
     place: Place = field(default_factory=Place)
     labels_per_item: int | None = None
+    earlier: Builder | None = None
 
     def __post_init__(self) -> None:
         self.domain = Domain(self.place.chain_id, self.place.log)
@@ -82,9 +83,9 @@ class Builder:
         self.wallets = [Wallet(seeded(f"worker {n}")) for n in range(self.workers)]
         self.sessions = [Wallet(seeded(f"session {n}")) for n in range(self.workers)]
         self.log_key = LogKey(default_origin(self.place.chain_id, self.place.log), seeded("log key"))
-        self.entries: list[Entry] = []
+        self.entries: list[Entry] = list(self.earlier.entries) if self.earlier else []
         self.openings: list[dict[str, Any]] = []
-        self.tree = Tree()
+        self.tree = Tree(entry.leaf for entry in self.entries)
         self._found()
         self._grant()
         self._assign()
@@ -174,7 +175,7 @@ class Builder:
             "skills": ["classes"],
             "licence": "CC-BY-4.0",
             "schema": {"type": "categorical", "labels": list(PLACES)},
-            "labels_per_item": self.labels_per_item or self.workers,
+            "labels_per_item": self.change("labels wanted", self.labels_per_item or self.workers),
             "payment": {"per_label": "50000", "agreement_bonus": "10000"},
             "review": {"min_seconds_per_label": 2, "gold": {"min_answers": 3, "min_accuracy_ppm": 600_000}},
             "inference": {"method": "dawid-skene", "tolerance_ppm": 1000},
@@ -209,7 +210,7 @@ class Builder:
         self.pairs = [
             (item, (at + step) % self.workers)
             for at, item in enumerate(self.item_ids)
-            for step in range(self.spec.labels_per_item)
+            for step in range(self.labels_per_item or self.workers)
         ]
         matching = entries.Matching(
             campaign=self.campaign,
@@ -350,13 +351,8 @@ class Builder:
             "chain_id": self.place.chain_id,
             "provenance_log": self.place.log,
             "escrow": self.place.escrow,
-            "token": self.place.token,
-            "operator": self.operator.address,
             "origin": self.log_key.name,
             "log_key": str(self.log_key.verifier),
-            "fee_bps": self.place.fee_bps,
-            "now": self.place.now,
-            "rpc_url": None,
         }
 
     def listed(self) -> dict[str, Any]:
@@ -379,12 +375,17 @@ class Builder:
             part = tiles.encode_bundle(raws[index * tiles.WIDTH : end])
             _write(folder / tiles.entries_path(index, width), self.change("entry bundle", part, index))
         _write(folder / "info.json", json.dumps(self.info()).encode())
-        campaigns = {"campaigns": [self.change("listed", self.listed())], "next": None}
+        before = [self.earlier.listed()] if self.earlier else []
+        campaigns = {"campaigns": [*before, self.change("listed", self.listed())], "next": None}
         _write(folder / "campaigns.json", json.dumps(campaigns).encode())
-        if openings:
-            lines = b"".join(commitments.canonical(line) + b"\n" for line in self.openings)
-            _write(folder / "openings" / f"{show(self.campaign)}.ndjson", lines)
+        for made in (self, self.earlier) if openings else ():
+            if made is not None:
+                made.save_openings(folder)
         return folder
+
+    def save_openings(self, folder: Path) -> None:
+        lines = b"".join(commitments.canonical(line) + b"\n" for line in self.openings)
+        _write(folder / "openings" / f"{show(self.campaign)}.ndjson", lines)
 
 
 def _write(path: Path, raw: bytes) -> None:

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import json
+from copy import copy
+from dataclasses import replace
 from pathlib import Path
 
 from ledger_service.audit.auditor import Pins, audit
 from ledger_service.audit.report import Status, render
 from ledger_service.audit.source import DirSource
 from ledger_service.entries import Review
-from tests.audit.builder import Builder
+from ledger_service.log.tree import Tree
+from tests.audit.builder import Builder, show
 from tests.audit.conftest import Audited, pins
 
 NAMES = [
@@ -107,10 +110,37 @@ def test_the_report_reads_well(honest: Builder, tmp_path: Path) -> None:
     assert any("'Which class is it?'" in line for line in lines)
 
 
-def test_an_empty_log_passes(tmp_path: Path) -> None:
-    made = Builder.__new__(Builder)  # nothing has been logged yet, so nothing is founded
-    made.__dict__.update(vars(Builder()))
-    made.entries, made.openings, made.tree = [], [], type(made.tree)()
+def test_two_campaigns_in_one_log_are_both_replayed(honest: Builder, tmp_path: Path) -> None:
+    both = Builder(place=replace(honest.place, now=honest.place.now + 1), earlier=honest)
+    report = audit(DirSource(both.save(tmp_path)), pins=pins(both))
+    assert [step.status for step in report.steps[:-1]] == [Status.PASSED] * 9
+    assert [campaign.campaign for campaign in report.campaigns] == [
+        show(honest.campaign),
+        show(both.campaign),
+    ]
+    assert report.labels == 96
+    assert report.payouts_expected == sum(honest.owed.values()) + sum(both.owed.values())
+
+
+def test_a_campaign_that_is_not_shown_is_not_checked_while_another_is(
+    honest: Builder, tmp_path: Path
+) -> None:
+    both = Builder(place=replace(honest.place, now=honest.place.now + 1), earlier=honest)
+    folder = both.save(tmp_path, openings=False)
+    both.save_openings(folder)
+    report = audit(DirSource(folder), pins=pins(both))
+    first, second = report.campaigns
+    assert first.payouts_expected is None
+    assert second.payouts_expected == sum(both.owed.values())
+    assert report.payouts_expected is None
+    step = report.steps[8]
+    assert (step.status, step.checked) == (Status.NOT_CHECKED, len(both.owed) + 1)
+    assert show(honest.campaign) in step.detail
+
+
+def test_an_empty_log_passes(honest: Builder, tmp_path: Path) -> None:
+    made = copy(honest)
+    made.entries, made.openings, made.tree = [], [], Tree()
     report = audit(DirSource(made.save(tmp_path)), pins=pins(made))
     assert report.log_size == 0
     assert not report.failed

@@ -142,6 +142,11 @@ CASES: dict[str, tuple[dict[str, Change], str, str]] = {
     "a payout given twice": ({"payout": twice(1)}, "structure", "second payout"),
     "a settlement of too much": ({"settlement": more(0, total=1)}, "structure", "total of the settlement"),
     "a settlement given twice": ({"settlement": twice(0)}, "structure", "second settlement"),
+    "a label that nobody read": (
+        {"run": more(0, log_size=-49, labels=-1)},
+        "structure",
+        "before what the last settlement",
+    ),
     "another specification": (
         {"listed": lambda it, _: it | {"specification": it["specification"] | {"title": "Other"}}},
         "campaigns",
@@ -155,6 +160,12 @@ CASES: dict[str, tuple[dict[str, Change], str, str]] = {
         "requester",
     ),
     "terms for another brief": ({"terms": field(0, brief=ZERO)}, "campaigns", "brief"),
+    "an assignment for too long": (
+        {"assignment": field(3, due_at=NOW + 86_401)},
+        "campaigns",
+        "due time",
+    ),
+    "an item labelled too often": ({"labels wanted": lambda n, _: n - 1}, "campaigns", "labels of its item"),
     "items in another order": ({"listed items": lambda items, _: items[::-1]}, "items", "root of the items"),
     "an item listed twice": ({"listed items": lambda items, _: [*items[:-1], items[0]]}, "items", "distinct"),
     "another gold answer": (
