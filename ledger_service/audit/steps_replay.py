@@ -282,15 +282,8 @@ def check_payouts(
     labels = facts.before(run.entry.log_size)
     given = [verdicts[label.leaf] for label in labels]
     earned = judging.pay(labels, given, replay.truth, charter.specification)
-    for worker, lines in earned.items():
-        document = judging.statement(rows.campaign, worker, run.leaf, lines)
-        amount = sum(line.amount for line in lines)
-        if worker not in payouts:
-            raise mismatch(run, f"payout of {worker}", amount, "none")
-        _check_payout(payouts[worker], amount, document, openings)
-    for worker, row in payouts.items():
-        if worker not in earned:
-            raise mismatch(row, "worker", "one who answered", worker)
+    _check_each(rows.campaign, run, payouts, earned, openings)
+    for row in payouts.values():
         _check_signed(row, openings, charter.terms.operator, domain)
     total = sum(line.amount for lines in earned.values() for line in lines)
     for settlement in settlements:
@@ -299,7 +292,25 @@ def check_payouts(
     return total
 
 
-def _check_payout(row: Row[Payout], amount: int, document: Any, openings: Openings) -> None:  # 1 and 2
+def _check_each(
+    campaign: bytes,
+    run: Row[InferenceRun],
+    payouts: Mapping[str, Row[Payout]],
+    earned: Mapping[str, Sequence[reputation.LabelPay]],
+    openings: Openings,
+) -> None:  # 1 and 2
+    for worker, lines in earned.items():
+        document = judging.statement(campaign, worker, run.leaf, lines)
+        amount = sum(line.amount for line in lines)
+        if worker not in payouts:
+            raise mismatch(run, f"payout of {worker}", amount, "none")
+        _check_payout(payouts[worker], amount, document, openings)
+    for worker, row in payouts.items():
+        if worker not in earned:
+            raise mismatch(row, "worker", "one who answered", worker)
+
+
+def _check_payout(row: Row[Payout], amount: int, document: Any, openings: Openings) -> None:
     if row.entry.amount != amount:
         raise mismatch(row, f"amount of {row.entry.worker}", amount, row.entry.amount)
     digest = commitments.digest(document)
