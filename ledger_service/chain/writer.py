@@ -88,7 +88,7 @@ class ChainWriter:
     """One lane. Two writers of the same lane do no harm, only twice the work.
 
     Args:
-        transactions: opens a database transaction; no call to the node or the signer happens inside one.
+        transactions: opens a database transaction; neither node nor signer nor clock is asked inside one.
         artifacts: contracts whose custom errors are named in the reason of a refusal.
         boundary: called at the crash windows of a step, with their names: "signed", "committed", "sent".
     """
@@ -192,8 +192,9 @@ class ChainWriter:
         if intent.mined == found.mined and not found.final:
             return False
         error = None if found.succeeded else self._why(intent, found, sight)
+        now = self._clock.now()
         with self._transactions() as connection:
-            rows, now = ChainIntents(connection), self._clock.now()
+            rows = ChainIntents(connection)
             if error is None:
                 return rows.mined(intent, found.mined, final=found.final, now=now)
             return rows.reverted(intent, found.mined, error, final=found.final, now=now)
@@ -234,9 +235,10 @@ class ChainWriter:
         except Reverted as refusal:
             if not alone:
                 return 0  # what it builds on may be in a transaction that is not mined yet
+            reason = abi.explain(refusal.data, self._artifacts) if refusal.data else str(refusal)
+            now = self._clock.now()
             with self._transactions() as connection:
-                reason = abi.explain(refusal.data, self._artifacts) if refusal.data else str(refusal)
-                ChainIntents(connection).refused(intent, reason, self._clock.now())
+                ChainIntents(connection).refused(intent, reason, now)
             return None
         except RpcRefused as refusal:  # no money in the account, say: the node's state, not the contract's
             self._wait(intent, str(refusal), alarms)
@@ -245,8 +247,9 @@ class ChainWriter:
 
     def _wait(self, intent: Intent, reason: str, alarms: list[str]) -> None:
         alarms.append(f"{intent.key}: {reason}")
+        now = self._clock.now()
         with self._transactions() as connection:
-            ChainIntents(connection).waiting(intent, reason, self._clock.now())
+            ChainIntents(connection).waiting(intent, reason, now)
 
     def _take(self, intent: Intent, gas: int, fees: Fees) -> bool:
         nonce = self._next_nonce()

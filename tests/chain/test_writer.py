@@ -167,6 +167,41 @@ def test_two_writers_of_one_lane_do_it_once(world: World) -> None:
     assert world.spent() == 2
 
 
+def test_a_nonce_that_another_writer_took_meanwhile_is_not_given_again(world: World) -> None:
+    token, worker = world.deploy_token(), _account()
+    mint = world.artifacts["LocalToken"].call
+    slow = world.database.connect()  # queued first, committed after a later one is being signed
+    world.writer().enqueue(slow, "slow", token, mint("mint", worker, 1))
+    world.mint("fast", token, worker, 2)
+    other = world.writer()
+
+    def meanwhile(point: str) -> None:
+        if point == "signed" and not slow.closed:
+            slow.commit()
+            slow.close()
+            other.step()
+
+    writer = world.writer()
+    writer._boundary = meanwhile
+    for _ in range(4):
+        writer.step()
+    assert (world.intent("slow").nonce, world.intent("fast").nonce) == (1, 2)
+    assert world.balance(token, worker) == 3
+
+
+def test_what_was_read_before_another_writer_moved_it_changes_nothing(world: World) -> None:
+    token, worker = world.deploy_token(), _account()
+    stale = world.mint("mint", token, worker, 9)
+    world.writer().step()
+    now = world.intent("mint")
+    with world.database.begin() as connection:
+        rows = ChainIntents(connection)
+        assert not rows.refused(stale, "stale", world.clock.now())
+        assert not rows.send_again(stale, world.clock.now())
+        assert not rows.foreign(stale, final=True, now=world.clock.now())
+    assert world.intent("mint") == now
+
+
 def test_two_writers_replace_a_transaction_once(world: World) -> None:
     token = world.deploy_token()
     world.control.automine(False)
@@ -280,6 +315,27 @@ def test_what_the_contract_refuses_takes_no_nonce(world: World) -> None:
     assert "needed=5" in refused.error
     assert world.intent("after").nonce == 1
     assert world.spent() == 2
+
+
+def test_what_builds_on_a_transaction_that_is_not_mined_yet_waits_for_it(world: World) -> None:
+    token, worker = world.deploy_token(), _account()
+    policy = WriterPolicy(in_flight=2)
+    world.control.automine(False)
+    world.mint("mint", token, world.signer.address, 5)
+    world.writer(policy=policy).step()
+    world.control.base_fee(world.attempts("mint")[0].max_fee + GWEI)
+    world.control.mine()  # without it: it offers too little now
+    world.enqueue("transfer", token, world.artifacts["LocalToken"].call("transfer", worker, 5))
+    world.writer(policy=policy).step()
+    assert world.intent("transfer").state is State.QUEUED
+
+    world.clock.seconds += policy.raise_after
+    for _ in range(3):
+        world.writer(policy=policy).step()
+        world.control.mine()
+    world.writer(policy=policy).step()
+    assert world.intent("transfer").state is State.MINED
+    assert world.balance(token, worker) == 5
 
 
 def test_a_refused_intent_can_be_tried_anew(world: World) -> None:
