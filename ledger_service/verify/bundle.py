@@ -148,17 +148,24 @@ def _read(value: Json) -> Bundle:
     kind = shape.text(body["kind"], "kind")
     if kind not in _ROLES:
         raise VerificationError("kind", expected=f"{LABEL} or {PAYMENT}", found=kind[:80])
-    openings = shape.members(body["openings"], frozenset(), "openings", _OPENINGS[kind])
-    for name, needed in _NEEDS.items():
-        if name in openings and not needed <= openings.keys():
-            raise VerificationError(f"the opening {name} needs {', '.join(needed)}")
     return Bundle(
         kind=kind,
         domain=_read_domain(body["domain"]),
         log_key=shape.text(body["logKey"], "logKey"),
         parts=_read_parts(kind, body["entries"]),
-        openings=openings,
+        openings=_read_openings(kind, body["openings"]),
     )
+
+
+def _read_openings(kind: str, value: Json) -> dict[str, Json]:
+    openings = shape.members(value, frozenset(), "openings", _OPENINGS[kind])
+    for name, opening in openings.items():
+        if opening is None:
+            raise VerificationError(f"the opening {name}", expected="a value", found="null")
+        missing = _NEEDS.get(name, frozenset()) - openings.keys()
+        if missing:
+            raise VerificationError(f"the opening {name} needs {', '.join(missing)}")
+    return openings
 
 
 def _read_domain(value: Json) -> Domain:

@@ -80,12 +80,16 @@ class World:
         "payout", "settlement",
     )  # fmt: skip
     checkpoint_size: int | None = None
+    log_address: str = LOG_ADDRESS
+    escrow: str = ESCROW
+    token: str = "0x" + "70" * 20
+    now: int = NOW
 
     def __post_init__(self) -> None:
-        self.domain = Domain(CHAIN_ID, LOG_ADDRESS)
+        self.domain = Domain(CHAIN_ID, self.log_address)
         self.requester, self.operator = Wallet(seeded("requester")), Wallet(seeded("operator"))
         self.worker, self.session = Wallet(seeded("worker")), Wallet(seeded("session key"))
-        self.log_key = LogKey(default_origin(CHAIN_ID, LOG_ADDRESS), seeded("log key"))
+        self.log_key = LogKey(default_origin(CHAIN_ID, self.log_address), seeded("log key"))
         self.item = opened({"text": "a loop above a loop: ∞ rotated"}, "item")
         self.answer = opened({"label": "1"}, "answer")
         self.reason = opened({"rule": "accepted"}, "reason")
@@ -112,15 +116,15 @@ class World:
             requester=self.requester.address,
             operator=self.operator.address,
             arbiter=Wallet(seeded("arbiter")).address,
-            token="0x" + "70" * 20,
+            token=self.token,
             fee_bps=500,
             window=86_400,
-            deadline=NOW + 30 * 86_400,
+            deadline=self.now + 30 * 86_400,
             bond=25_000_000,
             brief=commitments.digest(self.specification),
         )
         self.terms = self._changed("terms", terms)
-        self.campaign = campaign_id(self.terms, CHAIN_ID, ESCROW)
+        self.campaign = campaign_id(self.terms, CHAIN_ID, self.escrow)
 
     def entry(self, role: str) -> Entry:
         """The signed entry of a role, made when it is first needed."""
@@ -153,7 +157,7 @@ class World:
             item_count=3,
             gold=self.gold_root,
             gold_count=1,
-            created_at=NOW,
+            created_at=self.now,
         )
 
     def _grant(self) -> Struct:
@@ -161,8 +165,8 @@ class World:
             worker=self.worker.address,
             session_key=self.session.address,
             scope=self.campaign,
-            valid_from=NOW,
-            valid_until=NOW + 1000,
+            valid_from=self.now,
+            valid_until=self.now + 1000,
         )
 
     def _matching(self) -> Struct:
@@ -175,7 +179,7 @@ class World:
             primal=2_900_000,
             dual=-1,
             seed=seeded("seed"),
-            made_at=NOW + 10,
+            made_at=self.now + 10,
         )
 
     def _assignment(self) -> Struct:
@@ -184,8 +188,8 @@ class World:
             item=committed(self.item),
             worker=self.worker.address,
             run=self.leaf("matching"),
-            assigned_at=NOW + 20,
-            due_at=NOW + 500,
+            assigned_at=self.now + 20,
+            due_at=self.now + 500,
         )
 
     def _label(self) -> Struct:
@@ -195,7 +199,7 @@ class World:
             worker=self.worker.address,
             answer=committed(self.answer),
             suggestion=entries.ZERO32,
-            made_at=NOW + 100,
+            made_at=self.now + 100,
         )
 
     def _other_label(self) -> Struct:
@@ -207,7 +211,7 @@ class World:
             verdict=entries.Review.ACCEPTED,
             reason=committed(self.reason),
             reviewer=seeded("rule set"),
-            made_at=NOW + 600,
+            made_at=self.now + 600,
         )
 
     def _run(self) -> Struct:
@@ -272,7 +276,7 @@ class World:
         return {
             "specification": self.specification,
             "terms": self.terms.to_json(),
-            "escrow": ESCROW,
+            "escrow": self.escrow,
             "item": self.item,
             "answer": self.answer,
             "reason": self.reason,
@@ -285,7 +289,7 @@ class World:
         return {
             "specification": self.specification,
             "terms": self.terms.to_json(),
-            "escrow": ESCROW,
+            "escrow": self.escrow,
             "statement": self.statement(),
             "payroll": PayrollOpening(
                 index=1,
