@@ -56,6 +56,17 @@ def test_it_agrees_with_sentence_transformers() -> None:
     assert np.abs(encode(TEXTS[:4]) - reference).max() < 1e-5
 
 
+def test_nothing_is_printed(capfd: pytest.CaptureFixture[str]) -> None:
+    encode(TEXTS[:1])
+    assert capfd.readouterr() == ("", "")
+
+
+def test_what_comes_after_the_last_token_taken_does_not_count() -> None:
+    one, other = encode(["one two three", "one two four"], max_tokens=4)
+    assert np.abs(one - other).max() < 1e-6
+    assert np.abs(np.subtract(*encode(["one two three", "one two four"]))).max() > 0.01
+
+
 def test_a_model_can_be_named() -> None:
     assert encode(TEXTS[:1], model=str(FOLDER)).tobytes() == encode(TEXTS[:1]).tobytes()
 
