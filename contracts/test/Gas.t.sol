@@ -2,7 +2,8 @@
 pragma solidity 0.8.30;
 
 import {ProvenanceLog} from "../src/ProvenanceLog.sol";
-import {Base} from "./utils/Base.sol";
+import {EscrowFixture} from "./utils/EscrowFixture.sol";
+import {PayrollReference} from "./utils/PayrollReference.sol";
 
 /// @title Trees of a million equal leaves: their roots and proofs cost a few hashes, and gas the same as real ones.
 library UniformTree {
@@ -55,39 +56,86 @@ library UniformTree {
     }
 }
 
-/// @dev Gas of whole transactions, as forge's isolation measures them: intrinsic gas and calldata included.
+/// @dev Gas of whole transactions, as forge's isolation measures them: intrinsic gas and calldata (EIP-7623)
+/// included. Each figure is announced and held below a bar: `forge test --match-contract Gas -vvvv` shows them.
 /// forge-config: default.isolate = true
-contract GasTest is Base {
-    ProvenanceLog internal log = new ProvenanceLog(address(this));
+contract GasTest is EscrowFixture {
+    event Measured(string what, uint256 size, uint256 gas);
 
-    function anchor(
-        uint64 from,
-        uint64 to
-    ) internal returns (uint256) {
-        bytes32 root = UniformTree.root(to);
-        bytes32[] memory proof = from == 0 ? new bytes32[](0) : UniformTree.consistency(from, to, true);
-        log.anchor(to, root, proof);
-        return vm.lastCallGas().gasTotalUsed;
+    function measure(
+        string memory what,
+        uint256 size,
+        uint256 bar
+    ) internal {
+        uint256 used = vm.lastCallGas().gasTotalUsed;
+        emit Measured(what, size, used);
+        yes(used <= bar, what);
     }
 
-    event Measured(uint256 hashes, uint256 gas);
-
-    function test_an_anchor_at_a_million() public {
-        uint64[9] memory sizes = [
-            uint64(990_000),
-            1_000_000,
-            1_000_001,
-            1_000_010,
-            1_001_000,
-            1_010_000,
-            1_010_007,
-            1_048_575,
-            1_058_575
-        ];
-        anchor(0, sizes[0]);
+    /// @dev Every third head opens a new page of times, one slot more.
+    function test_anchors_at_a_million() public {
+        ProvenanceLog big = new ProvenanceLog(address(this));
+        uint64[7] memory sizes =
+            [uint64(990_000), 999_990, 1_000_000, 1_000_001, 1_001_000, 1_010_000, 1_010_007];
+        big.anchor(sizes[0], UniformTree.root(sizes[0]), new bytes32[](0));
         for (uint256 i = 1; i < sizes.length; ++i) {
-            uint256 hashes = UniformTree.consistency(sizes[i - 1], sizes[i], true).length;
-            emit Measured(hashes, anchor(sizes[i - 1], sizes[i]));
+            bytes32 root = UniformTree.root(sizes[i]);
+            bytes32[] memory proof = UniformTree.consistency(sizes[i - 1], sizes[i], true);
+            big.anchor(sizes[i], root, proof);
+            measure("anchor, by hashes in the proof", proof.length, i % 3 == 0 ? 98_000 : 79_000);
         }
+    }
+
+    function crowd(
+        uint256 count,
+        uint64 soFar,
+        uint64 increase
+    ) internal pure returns (PayrollReference.Position[] memory list) {
+        list = new PayrollReference.Position[](count);
+        for (uint256 i; i < count; ++i) {
+            address account = address(uint160(uint256(keccak256(abi.encode(i)))));
+            list[i] = PayrollReference.Position(account, soFar, increase);
+        }
+    }
+
+    function test_a_deposit() public {
+        deposit(BUDGET);
+        measure("first deposit", 1, 125_000);
+        deposit(BUDGET);
+        measure("further deposit", 1, 65_000);
+    }
+
+    function test_payrolls_of_100() public {
+        lifeOf(100);
+    }
+
+    function test_payrolls_of_1000() public {
+        lifeOf(1_000);
+    }
+
+    function lifeOf(
+        uint256 count
+    ) internal {
+        deposit(BUDGET);
+        postAndSettle(count, crowd(count, 0, 50_000), 210_000);
+        PayrollReference.Position[] memory list = crowd(count, 0, 50_000);
+        claim(list, 7);
+        measure("first claim, by workers", count, 125_000);
+        list = crowd(count, 50_000, 60_000);
+        postAndSettle(count, list, 165_000);
+        claim(list, 7);
+        measure("further claim, by workers", count, 80_000);
+    }
+
+    function postAndSettle(
+        uint256 count,
+        PayrollReference.Position[] memory list,
+        uint256 fixedBar
+    ) internal {
+        post(list);
+        measure("post, by workers", count, fixedBar + 1_800 * count);
+        vm.warp(block.timestamp + WINDOW);
+        escrow.settle(terms);
+        measure("settle, by workers", count, 115_000);
     }
 }

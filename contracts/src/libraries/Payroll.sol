@@ -12,14 +12,6 @@ library Payroll {
     /// decimals of common stablecoins that is 18 million million units; tokens with 18 decimals do not fit.
     uint256 internal constant ENTRY_BYTES = 36;
 
-    /// @dev The leaves and totals of both sides of an update.
-    struct Leaves {
-        bytes32[] before;
-        bytes32[] afterwards;
-        uint256 totalBefore;
-        uint256 total;
-    }
-
     /// @notice A payroll with no positions.
     error NoEntries();
     /// @notice The entries are not a whole number of 36-byte positions.
@@ -62,15 +54,14 @@ library Payroll {
         if (count == 0) revert NoEntries();
         if (entries.length != count * ENTRY_BYTES) revert RaggedEntries(entries.length);
         if (count < settledCount) revert PositionsDropped(count, settledCount);
-        Leaves memory leaves = Leaves(new bytes32[](settledCount), new bytes32[](count), 0, 0);
-        _read(campaign, entries, leaves);
-        bytes32 rebuilt = _root(leaves.before);
+        bytes32[] memory before = new bytes32[](settledCount);
+        bytes32[] memory nodes = new bytes32[](count);
+        uint256 totalBefore;
+        (totalBefore, total) = _read(campaign, entries, before, nodes);
+        bytes32 rebuilt = _root(before);
         if (rebuilt != settledRoot) revert SettledRootMismatch(rebuilt, settledRoot);
-        if (leaves.totalBefore != settledTotal) {
-            revert SettledTotalMismatch(leaves.totalBefore, settledTotal);
-        }
-        root = _root(leaves.afterwards);
-        total = leaves.total;
+        if (totalBefore != settledTotal) revert SettledTotalMismatch(totalBefore, settledTotal);
+        root = _root(nodes);
     }
 
     /// @notice Checks that position `index` of a payroll is `account` with `amount`, and reverts if it is not.
@@ -119,24 +110,26 @@ library Payroll {
         }
     }
 
-    /// @dev Fills both sides from the entries; the settled side has as many positions as there is room for.
+    /// @dev Fills the leaves of both sides and sums their amounts. Nothing overflows: amounts fit uint64, and there
+    /// are fewer positions than bytes of calldata.
     function _read(
         bytes32 campaign,
         bytes calldata entries,
-        Leaves memory leaves
-    ) private view {
-        uint256 settledCount = leaves.before.length;
-        uint256 count = leaves.afterwards.length;
-        for (uint256 i; i < count; ++i) {
-            (address account, uint256 soFar, uint256 amount) = _position(entries, i);
-            bytes32 hash = leaf(campaign, i, account, amount);
-            leaves.afterwards[i] = hash;
-            leaves.total += amount;
-            if (i < settledCount) {
-                leaves.before[i] = amount == soFar ? hash : leaf(campaign, i, account, soFar);
-                leaves.totalBefore += soFar;
-            } else if (soFar != 0) {
-                revert NewPositionWithPast(i, soFar);
+        bytes32[] memory before,
+        bytes32[] memory nodes
+    ) private view returns (uint256 totalBefore, uint256 total) {
+        unchecked {
+            for (uint256 i; i < nodes.length; ++i) {
+                (address account, uint256 soFar, uint256 amount) = _position(entries, i);
+                bytes32 hash = leaf(campaign, i, account, amount);
+                nodes[i] = hash;
+                total += amount;
+                if (i < before.length) {
+                    before[i] = amount == soFar ? hash : leaf(campaign, i, account, soFar);
+                    totalBefore += soFar;
+                } else if (soFar != 0) {
+                    revert NewPositionWithPast(i, soFar);
+                }
             }
         }
     }
@@ -153,8 +146,10 @@ library Payroll {
             account := shr(96, calldataload(at))
             word := calldataload(add(at, 4))
         }
-        soFar = (word >> 64) & type(uint64).max;
-        amount = soFar + (word & type(uint64).max);
+        unchecked {
+            soFar = (word >> 64) & type(uint64).max;
+            amount = soFar + (word & type(uint64).max);
+        }
         if (account == address(0) || account == address(this)) revert UnpayableAccount(index, account);
         if (amount > type(uint64).max) revert AmountTooLarge(index, amount);
     }
