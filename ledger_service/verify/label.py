@@ -66,6 +66,10 @@ def verify_label(case: Case) -> dict[str, Json]:
     with shape.step(11):
         item, answer = _check_content(case)
     judged = _check_judgement(case, answer) if case.bundle.judged else _check_unjudged(case)
+    return _facts(case) | {"item_content": item, "answer": answer} | judged
+
+
+def _facts(case: Case) -> dict[str, Json]:
     label = case.get(Label, "label")
     return {
         "campaign": shape.show(label.campaign),
@@ -74,9 +78,6 @@ def verify_label(case: Case) -> dict[str, Json]:
         "leaf": shape.show(case.proved["label"].leaf),
         "index": case.proved["label"].index,
         "made_at": label.made_at,
-        "item_content": item,
-        "answer": answer,
-        **judged,
     }
 
 

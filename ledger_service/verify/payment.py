@@ -98,6 +98,11 @@ def verify_payment(case: Case) -> dict[str, Json]:
         position = _check_payroll(case)
     with shape.step(11):
         _check_signed_statement(case)
+    root = shape.show(position.root) if position else None
+    return _facts(case) | {"labels": labels, "payroll_root": root}
+
+
+def _facts(case: Case) -> dict[str, Json]:
     payout = case.get(Payout, "payout")
     return {
         "campaign": shape.show(payout.campaign),
@@ -105,8 +110,6 @@ def verify_payment(case: Case) -> dict[str, Json]:
         "amount": str(payout.amount),
         "leaf": shape.show(case.proved["payout"].leaf),
         "index": case.proved["payout"].index,
-        "labels": labels,
-        "payroll_root": shape.show(position.root) if position else None,
         "final": case.get(Settlement, "settlement").last,
     }
 

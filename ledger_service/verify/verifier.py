@@ -59,20 +59,23 @@ def verify_bundle(
         BadInput: this is no bundle, and does not look like one that was tampered with.
         Unavailable: the chain does not answer.
     """
-    memory = memory or Memory()
-    with_key = log_key is not None
-    try:
-        bundle = bundles.parse(raw)
-    except VerificationError as error:
-        raise error.at_step(1) from error
-    case = _prove_log(bundle, log_key, log_address, memory)
+    bundle = _parse(raw)
+    case = _prove_log(bundle, log_key, log_address, memory or Memory())
     verify = labels.verify_label if bundle.kind == bundles.LABEL else payments.verify_payment
-    facts = verify(case)
-    notes = [] if with_key else [KEY_NOTE]
+    facts = _log_facts(case) | verify(case)
+    notes = [] if log_key is not None else [KEY_NOTE]
     notes += _check_chain(case, chain)
     if bundle.kind == bundles.LABEL and not bundle.judged:
         notes.append(UNJUDGED_NOTE)
-    return Verdict(bundle.kind, _log_facts(case) | facts, _steps(bundle, chain), tuple(notes))
+    return Verdict(bundle.kind, facts, _steps(bundle, chain), tuple(notes))
+
+
+def _parse(raw: bytes) -> Bundle:
+    """Step 1. What was never a bundle is bad input, not a failed step."""
+    try:
+        return bundles.parse(raw)
+    except VerificationError as error:
+        raise error.at_step(1) from error
 
 
 def _prove_log(bundle: Bundle, log_key: str | None, log_address: str | None, memory: Memory) -> Case:
