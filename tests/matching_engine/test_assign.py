@@ -103,15 +103,16 @@ def test_larger_crowds_are_matched_optimally(slack: float, share: float, per_ite
 
 
 def test_filling_one_more_slot_is_worth_any_value() -> None:
-    """Item 0 can only go to worker 0; item 1 would bring more there, but has another worker to go to."""
-    problem = Problem(
-        np.array([[0, 0], [PPM, 0]]),
-        np.array([[True, False], [True, True]]),
-        np.array([1, 1]),
-        np.array([1, 1]),
-        b"",
-    )
-    assert assign(problem).pairs.tolist() == [[0, 0], [1, 1]]
+    """Item 0 can only go to worker 0; for that, every other item must leave a perfect match."""
+    size = 6
+    perfect = np.eye(size, k=-1, dtype=np.bool_)
+    each = np.ones(size, dtype=np.int64)
+    problem = Problem(np.where(perfect, PPM, 0), perfect | np.eye(size, dtype=np.bool_), each, each, b"")
+    assignment = assign(problem)
+    assert assignment.pairs.tolist() == [[k, k] for k in range(size)]
+    assert certify(problem, assignment).most
+    greedy = replace(assignment, pairs=np.argwhere(perfect))
+    assert not certify(problem, greedy).most
 
 
 def test_among_equals_the_seed_draws_lots_that_favour_nobody() -> None:
