@@ -30,7 +30,7 @@ class FeeLimits:
 
 
 def suggest(client: ChainClient, head: Block, limits: FeeLimits) -> Fees | None:
-    """Fees that survive six full blocks in a row; None while the chain is dearer than the limits."""
+    """Fees that survive five full blocks in a row; None while the chain is dearer than the limits."""
     try:
         tip = min(client.priority_fee(), limits.priority_fee)
     except RpcRefused:  # not every node has eth_maxPriorityFeePerGas

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import secrets
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
 import pytest
 
-from ledger_service.chain.client import ChainClient, Log
+from ledger_service.chain.client import Block, ChainClient, Log
 from ledger_service.chain.rpc import AnswerTooLarge, RpcRefused
 from ledger_service.chain.watcher import ChainWatcher, WatcherPolicy
 from ledger_service.errors import Corrupt, Unavailable
@@ -248,32 +248,112 @@ def test_small_pages_read_the_same(stream: Stream) -> None:
     assert stream.amounts() == [1, 2, 3, 4, 5]
 
 
-def test_a_chain_that_changes_while_it_is_read_is_read_again(stream: Stream) -> None:
-    stream.mint(1)
-    stream.watcher().step()
+class Changing(Narrow):
+    """The chain is reorganised once, right after a question of this kind was answered."""
+
+    most = 1 << 20
+    after = "logs"
+    change: Callable[[], None] | None = None
+
+    def logs(self, addresses: Sequence[str], first: int, last: int) -> list[Log]:
+        found = super().logs(addresses, first, last)
+        self._asked("logs")
+        return found
+
+    def block(self, number: int) -> Block | None:
+        found = super().block(number)
+        self._asked("block")
+        return found
+
+    def _asked(self, kind: str) -> None:
+        if self.change is not None and kind == self.after:
+            change, self.change = self.change, None
+            change()
+
+
+def test_an_event_of_a_block_that_is_abandoned_while_it_is_read_is_not_kept(stream: Stream) -> None:
     fork = stream.world.control.snapshot()
     stream.mint(2)
+    client = _changing(stream, "logs")
 
-    class Changing(Narrow):
-        """The chain is reorganised between two questions."""
+    def change() -> None:
+        stream.world.control.revert(fork)
+        stream.world.control.mine()
+
+    client.change = change
+    assert stream.watcher_of(client).step().added == 0
+    stream.watcher_of(client).step()
+    assert stream.amounts() == []
+    assert stream.cursor().read_to == stream.world.client.head().number
+
+
+def test_an_event_of_a_block_that_appears_while_it_is_read_is_not_missed(stream: Stream) -> None:
+    stream.watcher().step()
+    fork = stream.world.control.snapshot()
+    stream.world.control.mine()
+    client = _changing(stream, "logs")
+
+    def change() -> None:
+        stream.world.control.revert(fork)
+        stream.mint(3)
+
+    client.change = change
+    stream.watcher_of(client).step()
+    stream.watcher_of(client).step()
+    assert stream.amounts() == [3]
+
+
+def test_a_chain_that_changes_below_what_was_read_is_noticed(stream: Stream) -> None:
+    fork = stream.world.control.snapshot()
+    stream.mint(1)
+    stream.watcher().step()
+    stream.world.control.mine()
+    client = _changing(stream, "block")  # right after the newest hash was compared
+
+    def change() -> None:
+        stream.world.control.revert(fork)
+        stream.world.control.mine(3)
+
+    client.change = change
+    stream.watcher_of(client).step()
+    stream.watcher_of(client).step()
+    assert stream.amounts() == []
+
+
+def _changing(stream: Stream, after: str) -> Changing:
+    client = _narrow(stream, Changing)
+    assert isinstance(client, Changing)
+    client.after = after
+    return client
+
+
+def test_an_event_of_another_fork_is_not_kept(stream: Stream) -> None:
+    class Forked(Narrow):
+        """Half of the nodes behind this address follow another fork."""
 
         most = 1 << 20
-        changed = False
 
         def logs(self, addresses: Sequence[str], first: int, last: int) -> list[Log]:
-            found = super().logs(addresses, first, last)
-            if not self.changed:
-                self.changed = True
-                stream.world.control.revert(fork)
-                stream.world.control.mine()
-            return found
+            return [replace(log, block_hash=bytes(32)) for log in super().logs(addresses, first, last)]
 
-    watcher = stream.watcher_of(_narrow(stream, Changing))
-    assert watcher.step().added == 0
+    stream.mint(1)
+    assert stream.watcher_of(_narrow(stream, Forked)).step().added == 0
+    assert stream.amounts() == []
+    stream.watcher().step()
     assert stream.amounts() == [1]
-    watcher.step()
+
+
+def test_two_watchers_of_one_stream_keep_each_event_once(stream: Stream) -> None:
+    stream.mint(1)
+    watcher, other = stream.watcher(), stream.watcher()
+
+    def meanwhile(point: str) -> None:
+        other.step()
+
+    watcher._boundary = meanwhile
+    with pytest.raises(Unavailable, match="somebody else"):
+        watcher.step()
     assert stream.amounts() == [1]
-    assert stream.cursor().read_to == stream.world.client.head().number
 
 
 def test_an_event_of_another_form_is_corrupt(stream: Stream) -> None:
