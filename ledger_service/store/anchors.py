@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from sqlalchemy import Connection, insert, select, update
+from sqlalchemy import Connection, select, update
 
-from ledger_service.store.rows import columns, one
+from ledger_service.store.rows import add, columns, one
 from ledger_service.store.tables import anchors
 
 
@@ -28,8 +28,7 @@ class Anchors:
 
     def add(self, row: AnchorRow) -> None:
         """Record a head that is about to be anchored."""
-        values = {name: getattr(row, name) for name in AnchorRow.__slots__}
-        self._connection.execute(insert(anchors).values(**values))
+        add(self._connection, anchors, [row])
 
     def newest(self) -> AnchorRow | None:
         """The newest head that was sent, final or not."""

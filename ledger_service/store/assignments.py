@@ -9,7 +9,7 @@ from sqlalchemy import Connection, func, select, update
 from sqlalchemy.dialects.postgresql import insert
 
 from ledger_service.commitments import Json
-from ledger_service.store.rows import columns, many
+from ledger_service.store.rows import add, among, columns, many
 from ledger_service.store.tables import assignments, matchings
 
 
@@ -45,10 +45,7 @@ class Assignments:
 
     def add(self, rows: Sequence[AssignmentRow]) -> None:
         """Record assignments that were appended to the log."""
-        names = AssignmentRow.__slots__
-        self._connection.execute(
-            insert(assignments), [{name: getattr(row, name) for name in names} for row in rows]
-        )
+        add(self._connection, assignments, rows)
 
     def open_of(self, worker: str, now: int, limit: int) -> list[AssignmentRow]:
         """The open, not yet overdue assignments of a worker, oldest first."""
@@ -65,7 +62,7 @@ class Assignments:
         query = (
             select(*columns(assignments, AssignmentRow))
             .where(assignments.c.worker == worker, assignments.c.campaign == campaign)
-            .where(assignments.c.item.in_(list(items)))
+            .where(among(assignments.c.item, items))
             .order_by(assignments.c.index)
             .with_for_update()
         )
@@ -82,12 +79,12 @@ class Assignments:
 
     def runs_of(self, leaves: Sequence[bytes]) -> dict[bytes, bytes]:
         """The leaf of the matching run behind each named assignment, by the assignment's leaf."""
-        query = select(assignments.c.leaf, assignments.c.run).where(assignments.c.leaf.in_(list(leaves)))
+        query = select(assignments.c.leaf, assignments.c.run).where(among(assignments.c.leaf, leaves))
         return {leaf: run for leaf, run in self._connection.execute(query)}
 
     def done(self, leaves: Sequence[bytes]) -> None:
         """Mark assignments as answered."""
-        change = update(assignments).where(assignments.c.leaf.in_(list(leaves)))
+        change = update(assignments).where(among(assignments.c.leaf, leaves))
         self._connection.execute(change.values(state="done"))
 
     def expire(self, campaign: bytes, before: int) -> int:

@@ -11,7 +11,7 @@ from sqlalchemy.dialects.postgresql import insert
 
 from ledger_service.commitments import Json
 from ledger_service.errors import NotYours
-from ledger_service.store.rows import columns, many, one
+from ledger_service.store.rows import among, columns, many, one
 from ledger_service.store.tables import auditors, campaigns, gold, items
 from ledger_service.terms import Terms
 
@@ -174,7 +174,7 @@ class Items:
     def find(self, campaign: bytes, wanted: Sequence[bytes]) -> dict[bytes, ItemRow]:
         """The named items that exist, by id."""
         query = select(*columns(items, ItemRow)).where(
-            items.c.campaign == campaign, items.c.item.in_(list(wanted))
+            items.c.campaign == campaign, among(items.c.item, wanted)
         )
         return {row.item: row for row in many(ItemRow, self._connection.execute(query))}
 

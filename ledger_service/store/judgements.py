@@ -6,10 +6,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from sqlalchemy import Connection, select
-from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy.dialects.postgresql import distinct_on
 
 from ledger_service.commitments import Json
-from ledger_service.store.rows import columns, many, one
+from ledger_service.store.rows import add, among, columns, many, one
 from ledger_service.store.tables import items, reputations, runs, truths
 
 
@@ -57,7 +57,7 @@ class Judgements:
 
     def add_run(self, row: RunRow) -> None:
         """Record a run that was appended to the log."""
-        self._connection.execute(insert(runs).values(**{name: getattr(row, name) for name in row.__slots__}))
+        add(self._connection, runs, [row])
 
     def run_of(self, campaign: bytes) -> RunRow | None:
         """The campaign's run, if inference has been done."""
@@ -68,10 +68,7 @@ class Judgements:
 
     def add_truths(self, rows: Sequence[TruthRow]) -> None:
         """Record inferred answers that were appended to the log."""
-        names = TruthRow.__slots__
-        self._connection.execute(
-            insert(truths), [{name: getattr(row, name) for name in names} for row in rows]
-        )
+        add(self._connection, truths, rows)
 
     def truths(self, campaign: bytes) -> dict[bytes, TruthRow]:
         """All inferred answers of a campaign, by item, in log order."""
@@ -93,7 +90,7 @@ class Judgements:
     def truths_of(self, campaign: bytes, wanted: Sequence[bytes]) -> dict[bytes, TruthRow]:
         """The inferred answers of the named items, by item."""
         query = select(*columns(truths, TruthRow)).where(
-            truths.c.campaign == campaign, truths.c.item.in_(list(wanted))
+            truths.c.campaign == campaign, among(truths.c.item, wanted)
         )
         return {row.item: row for row in many(TruthRow, self._connection.execute(query))}
 
@@ -110,17 +107,14 @@ class Judgements:
 
     def add_reputations(self, rows: Sequence[ReputationRow]) -> None:
         """Record reputations that were appended to the log."""
-        names = ReputationRow.__slots__
-        self._connection.execute(
-            insert(reputations), [{name: getattr(row, name) for name in names} for row in rows]
-        )
+        add(self._connection, reputations, rows)
 
     def reputation(self, domain: bytes, workers: Sequence[str]) -> dict[str, ReputationRow]:
         """The newest reputation of each named worker in a domain."""
         query = (
             select(*columns(reputations, ReputationRow))
-            .where(reputations.c.domain == domain, reputations.c.worker.in_(list(workers)))
-            .distinct(reputations.c.worker)
+            .where(reputations.c.domain == domain, among(reputations.c.worker, workers))
+            .ext(distinct_on(reputations.c.worker))
             .order_by(reputations.c.worker, reputations.c.index.desc())
         )
         return {row.worker: row for row in many(ReputationRow, self._connection.execute(query))}

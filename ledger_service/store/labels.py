@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from sqlalchemy import Connection, func, insert, select
+from sqlalchemy import Connection, func, select
 
-from ledger_service.store.rows import columns, many, one
+from ledger_service.store.rows import add, among, columns, many, one
 from ledger_service.store.tables import labels, reviews
 
 
@@ -48,14 +48,11 @@ class Labels:
 
     def add(self, rows: Sequence[LabelRow]) -> None:
         """Record labels that were appended to the log."""
-        names = LabelRow.__slots__
-        self._connection.execute(
-            insert(labels), [{name: getattr(row, name) for name in names} for row in rows]
-        )
+        add(self._connection, labels, rows)
 
     def find(self, leaves: Sequence[bytes]) -> dict[bytes, LabelRow]:
         """The named labels that exist, by leaf hash."""
-        query = select(*columns(labels, LabelRow)).where(labels.c.leaf.in_(list(leaves)))
+        query = select(*columns(labels, LabelRow)).where(among(labels.c.leaf, leaves))
         return {row.leaf: row for row in many(LabelRow, self._connection.execute(query))}
 
     def get(self, leaf: bytes) -> LabelRow | None:
@@ -79,10 +76,7 @@ class Labels:
 
     def add_reviews(self, rows: Sequence[ReviewRow]) -> None:
         """Record reviews that were appended to the log."""
-        names = ReviewRow.__slots__
-        self._connection.execute(
-            insert(reviews), [{name: getattr(row, name) for name in names} for row in rows]
-        )
+        add(self._connection, reviews, rows)
 
     def reviews(self, campaign: bytes) -> list[ReviewRow]:
         """All reviews of a campaign, in log order."""
@@ -106,5 +100,5 @@ class Labels:
 
     def reviews_of(self, leaves: Sequence[bytes]) -> dict[bytes, ReviewRow]:
         """Reviews by the leaf hash of their label."""
-        query = select(*columns(reviews, ReviewRow)).where(reviews.c.label.in_(list(leaves)))
+        query = select(*columns(reviews, ReviewRow)).where(among(reviews.c.label, leaves))
         return {row.label: row for row in many(ReviewRow, self._connection.execute(query))}

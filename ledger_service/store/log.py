@@ -14,6 +14,7 @@ from ledger_service.log import tiles
 from ledger_service.log.checkpoint import LogKey, sign_checkpoint
 from ledger_service.log.hashing import HASH_BYTES
 from ledger_service.log.tree import Tree
+from ledger_service.store.rows import among
 from ledger_service.store.tables import log_entries, log_head, log_tiles
 
 
@@ -69,7 +70,7 @@ class Log:
         if not entries:
             return []
         leaves = [entry.leaf for entry in entries]
-        known = select(log_entries.c.index).where(log_entries.c.leaf.in_(leaves)).limit(1)
+        known = select(log_entries.c.index).where(among(log_entries.c.leaf, leaves)).limit(1)
         if len(set(leaves)) < len(leaves) or self._connection.scalar(known) is not None:
             raise Conflict("an entry that is already in the log cannot be appended again")
         indices = list(range(head.size, head.size + len(entries)))
@@ -117,7 +118,7 @@ class Log:
     def by_leaf(self, leaves: Iterable[bytes]) -> dict[bytes, tuple[int, bytes]]:
         """{leaf hash: (index, entry bytes)} of those that are in the log."""
         query = select(log_entries.c.leaf, log_entries.c.index, log_entries.c.raw).where(
-            log_entries.c.leaf.in_(list(leaves))
+            among(log_entries.c.leaf, leaves)
         )
         return {leaf: (index, raw) for leaf, index, raw in self._connection.execute(query)}
 

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from sqlalchemy import Connection, func, insert, select
+from sqlalchemy import Connection, func, select
 
 from ledger_service.commitments import Json
-from ledger_service.store.rows import columns, many, one
+from ledger_service.store.rows import add, columns, many, one
 from ledger_service.store.tables import payouts, payrolls, settlements
 
 
@@ -60,11 +60,8 @@ class Payouts:
 
     def add(self, rows: Sequence[PayoutRow], settlement: SettlementRow) -> None:
         """Record payouts and the settlement that were appended to the log."""
-        names = PayoutRow.__slots__
-        if rows:
-            self._connection.execute(insert(payouts), [{n: getattr(row, n) for n in names} for row in rows])
-        values = {name: getattr(settlement, name) for name in SettlementRow.__slots__}
-        self._connection.execute(insert(settlements).values(**values))
+        add(self._connection, payouts, rows)
+        add(self._connection, settlements, [settlement])
 
     def of_campaign(self, campaign: bytes) -> list[PayoutRow]:
         """All payouts of a campaign by position in the payroll."""
@@ -109,8 +106,7 @@ class Payouts:
 
     def add_payroll(self, row: PayrollRow) -> None:
         """Record the payroll that is about to be posted."""
-        values = {name: getattr(row, name) for name in PayrollRow.__slots__}
-        self._connection.execute(insert(payrolls).values(**values))
+        add(self._connection, payrolls, [row])
 
     def payroll(self, campaign: bytes) -> PayrollRow | None:
         """The campaign's newest payroll, once there is one."""

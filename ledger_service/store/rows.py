@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from dataclasses import fields
 from typing import Any, TypeVar
 
-from sqlalchemy import Row, Table
+from sqlalchemy import ARRAY, ColumnElement, Connection, Row, Table, any_, insert, literal
 from sqlalchemy.sql.elements import KeyedColumnElement
 
 Record = TypeVar("Record")
@@ -15,6 +15,18 @@ Record = TypeVar("Record")
 def columns(table: Table, kind: type[Any]) -> list[KeyedColumnElement[Any]]:
     """The columns of `table` that the dataclass `kind` has."""
     return [table.c[field.name] for field in fields(kind)]
+
+
+def add(connection: Connection, table: Table, records: Iterable[Any]) -> None:
+    """Insert dataclasses whose fields are named as columns of `table`; nothing where there is none."""
+    values = [{field.name: getattr(record, field.name) for field in fields(record)} for record in records]
+    if values:
+        connection.execute(insert(table), values)
+
+
+def among(column: ColumnElement[Any], values: Iterable[Any]) -> ColumnElement[bool]:
+    """Whether a column is one of any number of values: one array parameter (IN takes 65,535 at most)."""
+    return column == any_(literal(list(values), ARRAY(column.type)))
 
 
 def one(kind: type[Record], row: Row[Any] | None) -> Record | None:

@@ -89,9 +89,15 @@ class Vault:
                 wrapped = self._make(subject)
             if wrapped is None:
                 raise NotYours("this content was erased")
-            secret = self._wrapper.decrypt(wrapped[:_NONCE_BYTES], wrapped[_NONCE_BYTES:], subject.encode())
+            secret = self._unwrap(subject, wrapped)
             known = self._keys[subject] = AESGCM(secret)
         return known
+
+    def _unwrap(self, subject: str, wrapped: bytes) -> bytes:
+        try:
+            return self._wrapper.decrypt(wrapped[:_NONCE_BYTES], wrapped[_NONCE_BYTES:], subject.encode())
+        except InvalidTag as error:
+            raise Corrupt(f"the key of {subject} is not wrapped under our storage key") from error
 
     def _wrapped(self, subject: str) -> bytes | None:
         row = tables.subject_keys

@@ -8,7 +8,7 @@ from sqlalchemy import Connection, func, or_, select, text
 from sqlalchemy.dialects.postgresql import insert
 
 from ledger_service.entries import ZERO32
-from ledger_service.store.rows import columns, many, one
+from ledger_service.store.rows import add, columns, many, one
 from ledger_service.store.tables import grants, offers, workers
 
 
@@ -65,8 +65,7 @@ class Workers:
 
     def add_grant(self, grant: GrantRow) -> None:
         """Record a grant that was appended to the log."""
-        values = {name: getattr(grant, name) for name in GrantRow.__slots__}
-        self._connection.execute(insert(grants).values(**values))
+        add(self._connection, grants, [grant])
 
     def grant(self, leaf: bytes) -> GrantRow | None:
         """A grant by its leaf hash."""

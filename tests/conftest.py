@@ -1,0 +1,60 @@
+"""One PostgreSQL server for all tests; each test that asks for it gets a database of its own."""
+
+from __future__ import annotations
+
+import itertools
+import shutil
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from sqlalchemy import Engine, make_url, text
+
+from ledger_service.local.postgres import EmbeddedPostgres
+from ledger_service.local.state import prepare
+from ledger_service.store.migrate import upgrade
+from ledger_service.store.store import connect
+
+TEMPLATE = "crowdledger_template"
+_number = itertools.count()
+
+
+@pytest.fixture(scope="session")
+def server_url() -> Iterator[str]:
+    """A server with a template database that has the whole schema."""
+    # Not pytest's own folder: the server may run as another user, who must be able to enter.
+    folder = prepare(Path(tempfile.mkdtemp(prefix="cl-")))
+    server = EmbeddedPostgres(folder)
+    try:
+        server.start()
+        _execute(server.url, f"CREATE DATABASE {TEMPLATE}")
+        template = connect(_named(server.url, TEMPLATE))
+        upgrade(template)
+        template.dispose()
+        yield server.url
+    finally:
+        server.stop()
+        shutil.rmtree(folder)
+
+
+@pytest.fixture
+def database(server_url: str) -> Iterator[Engine]:
+    """An empty database with the whole schema."""
+    name = f"test_{next(_number)}"
+    _execute(server_url, f"CREATE DATABASE {name} TEMPLATE {TEMPLATE}")
+    engine = connect(_named(server_url, name))
+    yield engine
+    engine.dispose()
+    _execute(server_url, f"DROP DATABASE {name} WITH (FORCE)")
+
+
+def _named(url: str, database: str) -> str:
+    return make_url(url).set(database=database).render_as_string(hide_password=False)
+
+
+def _execute(url: str, statement: str) -> None:
+    engine = connect(url)
+    with engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
+        connection.execute(text(statement))
+    engine.dispose()
