@@ -25,6 +25,7 @@ if TYPE_CHECKING:  # the chain is read through web3, which takes a while to load
 
 T = TypeVar("T")
 NO_CHAIN = "no RPC endpoint was given"
+REPUTATION = "reputation"
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,7 +69,7 @@ def audit(
 
 @dataclass(slots=True)
 class _Case:
-    """One campaign under audit: what has been established so far. `broken` says why no more can be."""
+    """One campaign under audit: what has been established so far. `stopped` says why no more can be."""
 
     rows: CampaignRows
     charter: Charter | None = None
@@ -77,10 +78,25 @@ class _Case:
     verdicts: Mapping[bytes, reputation.Verdict] | None = None
     runs: dict[bytes, RunReplay] | None = None
     expected: int | None = None
+    stopped: str = ""
 
     @property
     def name(self) -> str:
         return f"campaign 0x{self.rows.campaign.hex()}"
+
+    def take(self, name: str, check: Callable[[_Case], int]) -> int:
+        """Take one step, unless an earlier one that it builds on did not hold or was not checked."""
+        if self.stopped:
+            raise NotChecked(self.stopped)
+        try:
+            return check(self)
+        except NotChecked as error:
+            self.stopped = str(error)
+            raise
+        except Mismatch:
+            if name != REPUTATION:  # nothing is built on it
+                self.stopped = f"{name} does not hold"
+            raise
 
 
 @dataclass(slots=True)
@@ -149,8 +165,8 @@ class _Audit:
 
         def opened(case: _Case) -> int:
             openings = _given(files).openings(case.rows.campaign)
-            spec = _needed(case.charter, "campaigns").specification
-            count = steps_campaign.check_items(case.rows, spec, openings)
+            charter = _needed(case.charter, "campaigns")
+            count = steps_campaign.check_items(case.rows, charter, openings)
             case.openings = openings
             return count
 
@@ -159,7 +175,7 @@ class _Audit:
             ("items", opened),
             ("reviews", _reviewed),
             ("inference", self._inferred),
-            ("reputation", _scored),
+            (REPUTATION, _scored),
             ("payouts", lambda case: _paid(case, domain)),
         ):
             self._each(name, cases, ledger is not None, check)
@@ -210,7 +226,7 @@ class _Audit:
         missing: list[str] = [] if readable else ["structure does not hold"]
         for case in cases:
             try:
-                checked += check(case)
+                checked += case.take(name, check)
             except Mismatch as error:
                 failure = failure or _failed(name, error)
             except NotChecked as error:
@@ -286,7 +302,7 @@ def _needed(value: T | None, step: str) -> T:
         NotChecked: it did not.
     """
     if value is None:
-        raise NotChecked(f"needs {step}, which does not hold or was not checked")
+        raise NotChecked(f"{step} does not hold")
     return value
 
 

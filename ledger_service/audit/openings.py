@@ -62,10 +62,12 @@ class Openings:
     """All openings of one campaign.
 
     Attributes:
+        documents: specification, terms and escrow, as `Charter` reads them.
         items: ids (32 bytes) in position order. gold: item id to the opening of its known answer.
         at: index of an entry to what it opens to, by name.
     """
 
+    documents: Mapping[str, Json]
     items: tuple[bytes, ...]
     gold: Mapping[bytes, Opening]
     at: Mapping[int, Mapping[str, Json]] = field(default_factory=dict)
@@ -112,7 +114,7 @@ class Files:
     source: LogSource
     ledger: Ledger
     _listed: dict[bytes, dict[str, Json]] | None = None
-    _read: dict[bytes, tuple[Json | None, Openings | None]] = field(default_factory=dict)
+    _read: dict[bytes, Openings | None] = field(default_factory=dict)
 
     def charter(self, campaign: bytes) -> Charter:
         """The campaign's founding documents, none of them checked.
@@ -123,7 +125,9 @@ class Files:
         """
         if self._listed is None:
             self._listed = {campaign_id_of(value): value for value in self.source.campaigns()}
-        value = self._listed.get(campaign) or self._openings(campaign)[0]
+        value: Mapping[str, Json] | None = self._listed.get(campaign)
+        if value is None and (opened := self._openings(campaign)) is not None:
+            value = opened.documents
         if value is None:
             raise NotChecked("the source lists no specification and terms of it")
         try:
@@ -138,12 +142,12 @@ class Files:
             NotChecked: the source does not give them to this reader.
             Mismatch: one names an entry that the log does not have.
         """
-        found = self._openings(campaign)[1]
+        found = self._openings(campaign)
         if found is None:
             raise NotChecked(NO_OPENINGS)
         return found
 
-    def _openings(self, campaign: bytes) -> tuple[Json | None, Openings | None]:
+    def _openings(self, campaign: bytes) -> Openings | None:
         if campaign not in self._read:
             self._read[campaign] = _read_openings(self.source, self.ledger, campaign)
         return self._read[campaign]
@@ -155,26 +159,32 @@ def mismatch(row: Row[Any], what: str, expected: object, found: object) -> Misma
     return Mismatch(f"entry {row.index} ({name}): {what}", expected=expected, found=found, entry=row.index)
 
 
-def _read_openings(source: LogSource, ledger: Ledger, campaign: bytes) -> tuple[Json | None, Openings | None]:
+def _read_openings(source: LogSource, ledger: Ledger, campaign: bytes) -> Openings | None:
+    """None when the source gives no openings, or not those of the campaign's own entry."""
     lines = source.openings(campaign)
     if lines is None:
-        return None, None
+        return None
     at: dict[int, Mapping[str, Json]] = {}
-    founding: Json | None = None
+    founding: Mapping[str, Json] | None = None
     for line in lines:
         body = as_object(line, "an opening")
         index = as_count(member(body, "index", "an opening"), "the index of an opening")
         if index >= len(ledger.rows):
             continue  # the log has grown since the checkpoint was read
         row = ledger.rows[index]
-        if as_bytes(member(body, "leaf", "an opening"), 32, "leaf") != row.leaf:
-            raise mismatch(row, "leaf that its opening names", row.leaf, body["leaf"])
-        at[index] = as_object(member(body, "openings", "an opening"), "openings")
+        at[index] = _opened(row, body)
         if isinstance(row.entry, Campaign) and row.entry.campaign == campaign:
             founding = at[index]
-    if founding is None:
-        return None, None
-    return founding, Openings(_items(founding), _gold(founding), at)
+    return Openings(founding, _items(founding), _gold(founding), at) if founding else None
+
+
+def _opened(row: Row[Any], body: Mapping[str, Json]) -> dict[str, Json]:
+    """What one line opens, if it is about the entry that it says it is about."""
+    if as_bytes(member(body, "leaf", "an opening"), 32, "leaf") != row.leaf:
+        raise mismatch(row, "leaf that its opening names", row.leaf, body["leaf"])
+    if member(body, "kind", "an opening") != type(row.entry).__name__:
+        raise mismatch(row, "kind that its opening names", type(row.entry).__name__, body["kind"])
+    return as_object(member(body, "openings", "an opening"), "openings")
 
 
 def _items(founding: Mapping[str, Json]) -> tuple[bytes, ...]:

@@ -64,13 +64,14 @@ def _check_demand(rows: CampaignRows, spec: Specification) -> None:  # 6
             raise mismatch(row, "labels of its item", spec.labels_per_item, answers[row.entry.item])
 
 
-def check_items(rows: CampaignRows, spec: Specification, openings: Openings) -> int:
+def check_items(rows: CampaignRows, charter: Charter, openings: Openings) -> int:
     """Check the items and gold answers of a campaign against what its entry commits to.
 
      1. The item ids, in position order, are as many as the entry says and give its root; none comes twice.
      2. The gold answers, in order of their items, give its root; each opens its commitment, is one of the
         schema's answers, and is about an item of the campaign.
      3. Every assignment is of an item of the campaign.
+     4. The documents that come with the openings are those that were checked before.
 
     Returns:
         how many items, gold answers and assignments were looked at.
@@ -89,11 +90,13 @@ def check_items(rows: CampaignRows, spec: Specification, openings: Openings) -> 
     for item, opening in openings.gold.items():
         if item not in items:
             raise mismatch(row, "item of a gold answer", "one of the campaign", item)
-        if spec.answer_index(opening.content) is None:
+        if charter.specification.answer_index(opening.content) is None:
             raise mismatch(row, f"gold answer of item 0x{item.hex()}", "one of the schema", opening.content)
     for assignment in rows.assignments:
         if assignment.entry.item not in items:
             raise mismatch(assignment, "item", "one of the campaign", assignment.entry.item)
+    if Charter.from_json(openings.documents) != charter:
+        raise mismatch(row, "documents in the openings", "those that are published", "others")
     return len(items) + len(leaves) + len(rows.assignments)
 
 

@@ -238,6 +238,50 @@ def test_the_first_entry_and_the_two_values_are_named(name: str, audited: Audite
     assert f"entry {step.entry}" in step.detail
 
 
+def test_what_builds_on_a_step_that_fails_is_not_called_passed(audited: Audited) -> None:
+    report = audited(CASES["another truth"][0])
+    status = {step.name: step.status for step in report.steps}
+    assert status["inference"] is Status.FAILED
+    assert status["reputation"] is status["payouts"] is Status.NOT_CHECKED
+    assert report.payouts_expected is None
+    payouts = next(step for step in report.steps if step.name == "payouts")
+    assert payouts.detail.endswith("inference does not hold")
+
+
+def test_a_wrong_reputation_does_not_keep_the_payouts_from_being_checked(audited: Audited) -> None:
+    report = audited(CASES["a better score"][0])
+    assert next(step for step in report.steps if step.name == "payouts").status is Status.PASSED
+
+
+def test_an_assignment_of_another_campaigns_matching_is_named(honest: Builder, tmp_path: Path) -> None:
+    theirs = next(entry for entry in honest.entries if isinstance(entry.struct, entries.Matching))
+    made = Builder(
+        place=replace(honest.place, now=NOW + 1),
+        earlier=honest,
+        changes={"assignment": field(3, run=theirs.leaf)},
+    )
+    report = audit(DirSource(made.save(tmp_path)), pins=pins(made))
+    step = next(step for step in report.steps if step.status is Status.FAILED)
+    assert "campaign of its matching run" in step.detail
+    assert (step.expected, step.found) == (show(made.campaign), show(honest.campaign))
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "words"),
+    [("kind", "Review", "kind that its opening names"), ("openings", None, "documents in the openings")],
+)
+def test_openings_that_contradict_the_log_are_named(
+    name: str, value: object, words: str, tmp_path: Path
+) -> None:
+    made = Builder()
+    founding = made.openings[0]
+    founding[name] = value or founding[name] | {"escrow": "0x" + "11" * 20}
+    report = audit(DirSource(made.save(tmp_path)), pins=pins(made))
+    step = next(step for step in report.steps if step.status is Status.FAILED)
+    assert step.name == "items"
+    assert words in step.detail
+
+
 def test_a_payout_to_a_stranger_is_named(audited: Audited) -> None:
     def add(struct: entries.Payout, _: int) -> list[entries.Payout]:
         return [struct, replace(struct, worker=STRANGER.address, amount=1)]
