@@ -13,7 +13,8 @@ from scripts.demo_job.rpc import Chain
 from scripts.demo_job.worker import LABELS_A_REQUEST, Drafted, Worker
 
 SIDE_BY_SIDE = 4
-QUIET = 60.0  # seconds without a single new task before the work counts as done
+FIRST_TASKS = 1800.0  # seconds for the first matching, which reads every item's text
+QUIET = 120.0  # seconds without a single new task before the work counts as done
 PAUSE = 0.5
 
 
@@ -33,14 +34,14 @@ class Labelling:
             tick: told of each batch of acknowledged labels.
             over: whether the service takes no labels any more.
         Raises:
-            Unavailable: no work came for a minute, and none had come before.
+            Unavailable: no work came at all.
         """
         quiet_since = time.monotonic()
         try:
             while self.done < expected:
                 if self._round(tick):
                     quiet_since = time.monotonic()
-                elif over() or time.monotonic() - quiet_since > QUIET:
+                elif over() or time.monotonic() - quiet_since > (QUIET if self.done else FIRST_TASKS):
                     break
                 elif self._connection.stop.wait(PAUSE):
                     raise Stopping

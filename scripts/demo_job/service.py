@@ -49,7 +49,7 @@ class Service:
         It gets a session of its own: Ctrl-C reaches only us, and we end it in order.
 
         Raises:
-            Unavailable: it ended, or was not ready in time (`last_words` has what it said).
+            Unavailable: it ended, or was not ready in time (a note has its last words).
         """
         self.state.mkdir(parents=True, exist_ok=True)
         said = self.state / "serve.out"
@@ -65,10 +65,15 @@ class Service:
         give_up = time.monotonic() + PATIENCE_TO_START
         while not self._ready(said):
             if self._process.poll() is not None:
-                raise Unavailable(f"the service ended with status {self._process.returncode}")
+                raise self._unavailable(f"the service ended with status {self._process.returncode}")
             if time.monotonic() > give_up:
-                raise Unavailable(f"the service is not ready after {PATIENCE_TO_START:.0f} s")
+                raise self._unavailable(f"the service is not ready after {PATIENCE_TO_START:.0f} s")
             time.sleep(0.1)
+
+    def _unavailable(self, reason: str) -> Unavailable:
+        error = Unavailable(reason)
+        error.add_note(self.last_words())
+        return error
 
     def kill(self) -> None:
         """End it as a power cut would (SIGKILL), without a chance to tidy up."""

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import os
+import shutil
 import subprocess
 import sys
-from collections.abc import Callable
+import tempfile
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import psutil
@@ -17,12 +19,20 @@ Start = Callable[..., "subprocess.Popen[str]"]
 
 
 @pytest.fixture
-def start_demo(tmp_path: Path) -> Start:
-    """Starts `crowdledger demo ARGUMENT…` in a process group of its own, with its state below `tmp_path`."""
+def place() -> Iterator[Path]:
+    """A folder for states, removed at the end: a state is some 60 MB, and pytest keeps its folders."""
+    folder = Path(tempfile.mkdtemp(prefix="cl-demo-"))
+    yield folder
+    shutil.rmtree(folder)
+
+
+@pytest.fixture
+def start_demo(place: Path) -> Start:
+    """Starts `crowdledger demo ARGUMENT…` in a process group of its own, with its state in `place`/state."""
 
     def start(*arguments: str) -> subprocess.Popen[str]:
         return subprocess.Popen(
-            [sys.executable, "-m", "scripts.cli", "demo", "--state", str(tmp_path / "state"), *arguments],
+            [sys.executable, "-m", "scripts.cli", "demo", "--state", str(place / "state"), *arguments],
             cwd=ROOT,
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
