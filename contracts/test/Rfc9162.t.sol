@@ -190,6 +190,8 @@ contract Rfc9162Test is Base {
         vm.mockCallRevert(address(2), "", "no precompile");
         reverts(Rfc9162.HashFailed.selector);
         rfc.inclusionRoot(leaves[0], 0, 2, proof);
+        reverts(Rfc9162.HashFailed.selector);
+        rfc.verifyConsistency(1, 2, leaves[0], leaves[1], proof);
     }
 
     function test_consistency_refuses_another_root_on_either_side() public {

@@ -121,16 +121,25 @@ library Payroll {
         unchecked {
             for (uint256 i; i < nodes.length; ++i) {
                 (address account, uint256 soFar, uint256 amount) = _position(entries, i);
+                if (i >= before.length && soFar != 0) revert NewPositionWithPast(i, soFar);
                 bytes32 hash = leaf(campaign, i, account, amount);
-                nodes[i] = hash;
+                _set(nodes, i, hash);
                 total += amount;
-                if (i < before.length) {
-                    before[i] = amount == soFar ? hash : leaf(campaign, i, account, soFar);
-                    totalBefore += soFar;
-                } else if (soFar != 0) {
-                    revert NewPositionWithPast(i, soFar);
-                }
+                if (i >= before.length) continue;
+                _set(before, i, amount == soFar ? hash : leaf(campaign, i, account, soFar));
+                totalBefore += soFar;
             }
+        }
+    }
+
+    /// @dev nodes[index] = hash, for an index that the caller has checked.
+    function _set(
+        bytes32[] memory nodes,
+        uint256 index,
+        bytes32 hash
+    ) private pure {
+        assembly ("memory-safe") {
+            mstore(add(add(nodes, 0x20), shl(5, index)), hash)
         }
     }
 

@@ -108,22 +108,56 @@ library Rfc9162 {
             if (proof.length == 0) revert WrongProofLength(0);
             (fr, next) = (proof[0], 1);
         }
-        sr = fr;
         uint256 fn = first - 1;
         uint256 sn = second - 1;
         while (fn & 1 == 1) (fn, sn) = (fn >> 1, sn >> 1);
-        for (; next < proof.length; ++next) {
-            if (sn == 0) revert WrongProofLength(proof.length);
-            bytes32 c = proof[next];
-            if (fn & 1 == 1 || fn == sn) {
-                fr = nodeHash(c, fr);
-                sr = nodeHash(c, sr);
-                while (fn & 1 == 0 && fn != 0) (fn, sn) = (fn >> 1, sn >> 1);
-            } else {
-                sr = nodeHash(sr, c);
+        return _climb(fn, sn, fr, proof, next);
+    }
+
+    /// @dev Steps 5 and 6 of RFC 9162, 2.1.4.2, on which an anchor spends most of its computation: `at` walks over the
+    /// hashes of the path, and one preimage, 0x01 ‖ left ‖ right, serves all nodes.
+    function _climb(
+        uint256 fn,
+        uint256 sn,
+        bytes32 seed,
+        bytes32[] calldata proof,
+        uint256 at
+    ) private view returns (bytes32 fr, bytes32 sr) {
+        bool answered = true;
+        (fr, sr) = (seed, seed);
+        assembly ("memory-safe") {
+            let preimage := mload(0x40)
+            mstore8(preimage, 1)
+            let end := add(proof.offset, shl(5, proof.length))
+            for { at := add(proof.offset, shl(5, at)) } lt(at, end) { at := add(at, 0x20) } {
+                if iszero(sn) {
+                    sn := 1 // the path is too long, which is refused below like one that is too short
+                    break
+                }
+                switch or(and(fn, 1), eq(fn, sn))
+                case 0 {
+                    mstore(add(preimage, 1), sr)
+                    mstore(add(preimage, 33), calldataload(at))
+                }
+                default {
+                    mstore(add(preimage, 1), calldataload(at))
+                    mstore(add(preimage, 33), fr)
+                    answered := and(answered, staticcall(gas(), 2, preimage, 65, 0, 32))
+                    fr := mload(0)
+                    mstore(add(preimage, 33), sr)
+                    for {} iszero(or(and(fn, 1), iszero(fn))) {} {
+                        fn := shr(1, fn)
+                        sn := shr(1, sn)
+                    }
+                }
+                answered := and(answered, staticcall(gas(), 2, preimage, 65, 0, 32))
+                answered := and(answered, eq(returndatasize(), 32))
+                sr := mload(0)
+                fn := shr(1, fn)
+                sn := shr(1, sn)
             }
-            (fn, sn) = (fn >> 1, sn >> 1);
         }
+        if (!answered) revert HashFailed();
         if (sn != 0) revert WrongProofLength(proof.length);
     }
 }
