@@ -212,17 +212,10 @@ class Builder:
             for at, item in enumerate(self.item_ids)
             for step in range(self.labels_per_item or self.workers)
         ]
-        matching = entries.Matching(
-            campaign=self.campaign,
-            inputs=seeded("inputs"),
-            model=seeded("model"),
-            prices=seeded("prices"),
-            assignments=len(self.pairs),
-            primal=1_000_000,
-            dual=1_000_001,
-            seed=seeded("lottery"),
-            made_at=self.place.now,
-        )
+        self.pairs = self.change("pairs", self.pairs)
+        digests = [seeded(name) for name in ("inputs", "model", "prices")]
+        values = (len(self.pairs), 1_000_000, 1_000_001, seeded("lottery"), self.place.now)
+        matching = entries.Matching(self.campaign, *digests, *values)
         run = self.log("matching", matching)
         leaf = run.leaf if run else seeded("no matching")
         for n, (item, worker) in enumerate(self.pairs):
@@ -294,25 +287,33 @@ class Builder:
 
     def _infer(self) -> None:
         crowd = self.crowd = judging.crowd(self.facts, self.spec)
-        found = reputation.dawid_skene(crowd.votes)
-        self.parameters = self.change("parameters", reputation.quantise(found))
-        residual = reputation.certify(crowd.votes, self.parameters, reputation.ConfusionPrior())
         method = self.change("method", reputation.method_document())
-        document = reputation.parameters_document(self.parameters, crowd.workers)
+        document = {"format": "crowdledger-parameters@v1", "prevalence": [], "workers": {}}
+        iterations = residual = 0
+        if len(crowd.votes):
+            found = reputation.dawid_skene(crowd.votes)
+            self.parameters = self.change("parameters", reputation.quantise(found))
+            residual = reputation.certify(crowd.votes, self.parameters, reputation.ConfusionPrior())
+            document = reputation.parameters_document(self.parameters, crowd.workers)
+            iterations = found.iterations
         struct = entries.InferenceRun(
             campaign=self.campaign,
             log_size=len(self.tree),
             method=commitments.digest(method),
             parameters=commitments.digest(document),
             labels=len(crowd.votes),
-            iterations=found.iterations,
+            iterations=iterations,
             residual=residual,
         )
         shown = self.change("opened parameters", document)
         run = self.log("run", struct, method=method, parameters=shown)
         self.run = run.leaf if run else seeded("no run")
+        self.truth: dict[bytes, int] = {}
+        if len(crowd.votes):
+            self._conclude(crowd)
+
+    def _conclude(self, crowd: judging.Crowd) -> None:
         judgement = reputation.judge(crowd.votes, self.parameters)
-        self.truth = {}
         for n, item in enumerate(crowd.items):
             answer = self.truth[item] = int(self.change("truth", int(judgement.answer[n]), n))
             opening = opened({"label": PLACES[answer]}, f"truth {n}")

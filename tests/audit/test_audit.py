@@ -138,6 +138,12 @@ def test_a_campaign_that_is_not_shown_is_not_checked_while_another_is(
     assert show(honest.campaign) in step.detail
 
 
+def test_a_campaign_that_nobody_answered_passes(audited: Audited) -> None:
+    report = audited({"pairs": lambda *_: []})
+    assert [step.status for step in report.steps[:-1]] == [Status.PASSED] * 9
+    assert (report.labels, report.payouts_expected) == (0, 0)
+
+
 def test_an_empty_log_passes(honest: Builder, tmp_path: Path) -> None:
     made = copy(honest)
     made.entries, made.openings, made.tree = [], [], Tree()
