@@ -263,6 +263,18 @@ def test_a_transaction_that_is_too_cheap_is_replaced_under_its_nonce(world: Worl
     assert world.balance(token, worker) == 4
 
 
+def test_what_was_never_sent_is_not_replaced(world: World) -> None:
+    token = world.deploy_token()
+    world.mint("mint", token, _account(), 4)
+    with pytest.raises(Crash):
+        world.writer(crash_at="committed").step()
+    world.clock.seconds += 10 * WriterPolicy().raise_after
+    world.writer().step()
+    world.writer().step()
+    assert world.intent("mint").state is State.MINED
+    assert len(world.attempts("mint")) == 1
+
+
 def test_an_older_attempt_that_is_mined_after_all_counts(world: World) -> None:
     token, worker = world.deploy_token(), _account()
     world.control.automine(False)
