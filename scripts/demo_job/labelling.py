@@ -60,16 +60,25 @@ class Labelling:
         busy = [(worker, mine) for worker, mine in zip(self._workers, tasks, strict=True) if mine]
         if not busy:
             return 0
-        now = int(self._connection.get("/v1/info")["now"])
+        now = self._ledger_time()
         work = [(worker, *worker.work(mine, now)) for worker, mine in busy]
-        # Everybody has worked meanwhile: the ledger's clock has to have passed the last answer's time.
-        self._chain.advance_to(max(made_at for _, _, made_at in work))
+        self._let_pass(max(made_at for _, _, made_at in work))
         batches = [
             (worker, drafts[start : start + LABELS_A_REQUEST])
             for worker, drafts, _ in work
             for start in range(0, len(drafts), LABELS_A_REQUEST)
         ]
         return sum(self._pool.map(lambda batch: self._submit(batch, tick), batches))
+
+    def _let_pass(self, moment: int) -> None:
+        """Everybody has worked meanwhile: let the chain's clock, and with it the ledger's, pass by."""
+        self._chain.advance_to(moment)
+        while self._ledger_time() < moment:  # the service looks at the chain's clock now and then
+            if self._connection.stop.wait(PAUSE / 10):
+                raise Stopping
+
+    def _ledger_time(self) -> int:
+        return int(self._connection.get("/v1/info")["now"])
 
     def _submit(self, batch: tuple[Worker, list[Drafted]], tick: Callable[[int], None]) -> int:
         worker, drafts = batch
