@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from starlette.requests import ClientDisconnect
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from api.problems import MEDIA_TYPE
@@ -11,10 +12,6 @@ _TOO_LARGE = (
     b'{"type":"/problems/content-too-large","title":"Content too large","status":413,'
     b'"detail":"a request has at most 32 MiB: send smaller batches"}'
 )
-
-
-class TooLarge(Exception):
-    """The body has grown beyond the bound."""
 
 
 class BodyLimit:
@@ -33,26 +30,28 @@ class BodyLimit:
         if not announced.isdigit() or int(announced) > self._most:
             await _refuse(send)
             return
-        seen, begun = 0, False
+        seen = 0
 
         async def bounded() -> Message:
             nonlocal seen
             message = await receive()
             seen += len(message.get("body", b""))
             if seen > self._most:
-                raise TooLarge
+                # The application stops reading; what it makes of that is replaced below.
+                raise ClientDisconnect
             return message
 
-        async def noted(message: Message) -> None:
-            nonlocal begun
-            begun = True
-            await send(message)
+        refused = False
 
-        try:
-            await self._app(scope, bounded, noted)
-        except TooLarge:
-            if not begun:
+        async def replaced(message: Message) -> None:
+            nonlocal refused
+            if seen <= self._most:
+                await send(message)
+            elif not refused:
+                refused = True
                 await _refuse(send)
+
+        await self._app(scope, bounded, replaced)
 
 
 async def _refuse(send: Send) -> None:

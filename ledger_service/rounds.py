@@ -84,7 +84,8 @@ class Rounds:
         ledger = self._service.ledger
         with self._service.store.begin() as uow:
             row = uow.campaigns.get(campaign)
-            if row.closing or ledger.clock.now() < Specification.from_json(row.specification).opens_at:
+            spec = Specification.from_json(row.specification)
+            if row.closing or not spec.opens_at <= ledger.clock.now() < spec.closes_at:
                 return False
             counts = assign.counts(uow, ledger, campaign)
             known, since = self._fruitless.get(campaign, (None, 0.0))

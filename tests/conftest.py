@@ -28,6 +28,9 @@ def server_url() -> Iterator[str]:
     server = EmbeddedPostgres(folder)
     try:
         server.start()
+        for setting in ("fsync", "synchronous_commit", "full_page_writes"):
+            _execute(server.url, f"ALTER SYSTEM SET {setting} = off")  # these rows need not outlive the run
+        _execute(server.url, "SELECT pg_reload_conf()")
         _execute(server.url, f"CREATE DATABASE {TEMPLATE}")
         template = connect(_named(server.url, TEMPLATE))
         upgrade(template)

@@ -13,7 +13,7 @@ from api.models import Body, Bytes32, Position
 from api.problems import responses
 from ledger_service import commitments, entries
 from ledger_service.errors import Corrupt, NotYours, Unauthenticated
-from ledger_service.flow import audit
+from ledger_service.flow import openings
 from ledger_service.flow.prove import Prover
 from ledger_service.store.campaigns import CampaignRow
 from ledger_service.store.judgements import TruthRow
@@ -76,7 +76,7 @@ def get_openings(
 ) -> Response:
     """What the campaign's entries commit to, in log order, one entry a line."""
     with service.store.begin() as uow:
-        lines = audit.openings(uow, service.ledger, _audited(uow, campaign, caller), after, limit)
+        lines = openings.page(uow, service.ledger, _audited(uow, campaign, caller), after, limit)
     made = [commitments.canonical(line.to_json()) for line in lines]
     return _lines(made, [line.index for line in lines], limit)
 

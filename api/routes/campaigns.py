@@ -72,6 +72,11 @@ class ItemBody(OpeningBody):
 class ItemsBody(Body):
     """A batch of items."""
 
+    model_config = ConfigDict(
+        json_schema_extra={
+            "examples": [{"items": [{"position": 0, "content": {"text": "a cat"}, "salt": EXAMPLE32}]}]
+        }
+    )
     items: Annotated[list[ItemBody], Field(min_length=1, max_length=BATCH)]
 
 
@@ -84,6 +89,11 @@ class GoldBody(OpeningBody):
 class GoldsBody(Body):
     """A batch of gold answers."""
 
+    model_config = ConfigDict(
+        json_schema_extra={
+            "examples": [{"gold": [{"item": EXAMPLE32, "content": {"label": "3"}, "salt": EXAMPLE32}]}]
+        }
+    )
     gold: Annotated[list[GoldBody], Field(min_length=1, max_length=BATCH)]
 
 

@@ -126,9 +126,9 @@ def match(wanted: Request) -> Match | None:
 def assign(uow: UnitOfWork, ledger: Ledger, wanted: Request, found: Match) -> int:
     """Append the matching run and its assignments; returns how many, 0 when the campaign takes none now."""
     campaign = uow.campaigns.get(wanted.campaign, lock=True)
-    if campaign.state != "open" or campaign.closing:
-        return 0
     now = ledger.clock.now()
+    if campaign.state != "open" or campaign.closing or now >= wanted.spec.closes_at:
+        return 0
     due = min(now + wanted.spec.assignment_seconds, wanted.spec.closes_at)
     run = entries.encode(
         entries.Matching(

@@ -9,7 +9,7 @@ from sqlalchemy import text
 
 from ledger_service import entries, payroll
 from ledger_service.errors import Corrupt, NotYours
-from ledger_service.flow import anchor, audit, infer, review, settle
+from ledger_service.flow import anchor, infer, openings, review, settle
 from ledger_service.flow.prove import Prover
 from ledger_service.log.checkpoint import open_checkpoint
 from ledger_service.log.proof import verify_consistency
@@ -136,9 +136,9 @@ def test_statements_are_signed_by_the_operator(world: World, ask: Ask) -> None:
 def test_openings_come_in_log_order_and_page_without_gaps(world: World, ask: Ask) -> None:
     with world.store.begin() as uow:
         campaign = uow.campaigns.get(ask.campaign)
-        everything = audit.openings(uow, world.ledger, campaign, -1, 1000)
-        paged: list[audit.Line] = []
-        while page := audit.openings(uow, world.ledger, campaign, paged[-1].index if paged else -1, 7):
+        everything = openings.page(uow, world.ledger, campaign, -1, 1000)
+        paged: list[openings.Line] = []
+        while page := openings.page(uow, world.ledger, campaign, paged[-1].index if paged else -1, 7):
             paged += page
     assert paged == everything
     kinds = [line.kind for line in everything]

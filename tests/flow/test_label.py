@@ -130,6 +130,12 @@ def test_an_overdue_answer_is_refused_and_its_item_is_assigned_again(world: Worl
     assert len(world.tasks("cyd")) + len(world.tasks("dan")) == 12
 
 
+def test_nothing_is_assigned_once_labelling_is_to_end(world: World, ask: Ask) -> None:
+    world.join("cyd", ask)
+    world.clock.time = ask.document["closes_at"]
+    assert world.match(ask) == 0
+
+
 def test_the_answer_is_not_in_the_log(world: World, ask: Ask) -> None:
     item = world.tasks("ada")[0]
     world.hand_in("ada", [world.submission("ada", ask, item, "cat")])

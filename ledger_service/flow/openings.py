@@ -1,4 +1,4 @@
-"""log ── audit ─▶ what an auditor needs beside the public log: the openings of a campaign's entries."""
+"""What an auditor needs beside the public log: the openings of a campaign's entries."""
 
 from __future__ import annotations
 
@@ -74,9 +74,7 @@ def _open(uow: UnitOfWork, one: _Sealed, raw: bytes) -> Line:
     return Line(one.index, one.leaf, type(struct).__name__, {one.role: opened.to_json()})
 
 
-def _plain(
-    uow: UnitOfWork, ledger: Ledger, campaign: CampaignRow, after: int, limit: int
-) -> Sequence[Line]:
+def _plain(uow: UnitOfWork, ledger: Ledger, campaign: CampaignRow, after: int, limit: int) -> Sequence[Line]:
     """Entries whose openings are documents: the campaign itself, the run, the payouts."""
     lines = []
     if campaign.leaf is not None and campaign.index is not None and campaign.index > after:

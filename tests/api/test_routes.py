@@ -1,0 +1,378 @@
+"""Every route over a real database with real signatures: who may see what, and what is refused."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from fastapi.testclient import TestClient
+from sqlalchemy import Engine
+
+from api import siwe
+from api.app import create_app
+from ledger_service import entries
+from ledger_service.chain.client import ChainClient
+from ledger_service.chain.contracts import ProvenanceLog
+from ledger_service.chain.deploy import Deployment
+from ledger_service.chain.rpc import Rpc
+from ledger_service.chain.signer import LocalSigner
+from ledger_service.chain.watcher import ChainWatcher
+from ledger_service.chain.writer import ChainWriter
+from ledger_service.config import Intervals, Settings
+from ledger_service.local.keys import Keys
+from ledger_service.log import tiles
+from ledger_service.log.checkpoint import open_checkpoint
+from ledger_service.log.tree import Tree
+from ledger_service.service import Service
+from ledger_service.signing import Wallet
+from ledger_service.verify.verifier import verify_bundle
+from tests.flow.world import CHAIN, ESCROW, LOG, TOKEN, Ask, World, seeded, wallet
+
+DOMAIN = "ledger.example"
+NOWHERE = "http://127.0.0.1:1"
+PUBLIC = {
+    "/v1/info", "/livez", "/readyz", "/v1/auth/nonce", "/v1/auth/login", "/checkpoint", "/tile/{path}",
+    "/v1/campaigns", "/v1/campaigns/{campaign}",
+}  # fmt: skip
+
+
+@pytest.fixture
+def world(database: Engine) -> Iterator[World]:
+    made = World(database)
+    yield made
+    made.store.close()
+
+
+@pytest.fixture
+def client(world: World, tmp_path: Path) -> Iterator[TestClient]:
+    """The application; the chain's node does not answer, as happens."""
+    node = ChainClient(Rpc(NOWHERE, 0.5), CHAIN, bytes(32))
+    settings = Settings(
+        state=tmp_path,
+        database_url="",
+        rpc_url=NOWHERE,
+        local=True,
+        chain_id=CHAIN,
+        host="127.0.0.1",
+        port=1,
+        domains=(DOMAIN,),
+        origin=world.store.log_key.name,
+        fee_bps=250,
+        arbiter=wallet("arbiter").address,
+        keys=Keys(world.operator.secret(), seeded("log key"), seeded("storage key")),
+        deployment=Deployment(CHAIN, LOG, ESCROW, TOKEN, world.operator.address, 0),
+        confirmations=0,
+        intervals=Intervals(),
+    )
+    log: ProvenanceLog = world.ledger.provenance_log
+    service = Service(
+        settings=settings,
+        store=world.store,
+        ledger=world.ledger,
+        client=node,
+        writer=ChainWriter(node, LocalSigner(world.operator), world.engine.begin, world.clock),
+        watcher=ChainWatcher(node, world.engine.begin, {log.address: log.artifact}),
+    )
+    with TestClient(create_app(service), base_url=f"https://{DOMAIN}") as made:
+        yield made
+    node.close()
+
+
+class Caller:
+    """Somebody with a session."""
+
+    def __init__(self, client: TestClient, who: Wallet) -> None:
+        self.client = client
+        text = siwe.build(
+            domain=DOMAIN,
+            address=who.address,
+            uri=f"https://{DOMAIN}/",
+            chain_id=CHAIN,
+            nonce=client.get("/v1/auth/nonce").json()["nonce"],
+            issued_at=siwe.timestamp("2026-01-01T00:00:00Z"),
+        )
+        answer = client.post(
+            "/v1/auth/login", json={"message": text, "signature": "0x" + who.sign_text(text).hex()}
+        )
+        self.headers = {"Authorization": f"Bearer {answer.json()['token']}"}
+
+    def call(self, method: str, path: str, body: Any = None, **params: Any) -> Any:
+        return self.client.request(method, path, json=body, headers=self.headers, params=params)
+
+
+def show(raw: bytes) -> str:
+    return "0x" + raw.hex()
+
+
+def drafted(world: World, ask: Ask) -> dict[str, Any]:
+    struct = entries.Campaign(
+        ask.campaign,
+        world.requester.address,
+        ask.terms.brief,
+        bytes.fromhex(ask.document["items"]["root"][2:]),
+        ask.document["items"]["count"],
+        bytes.fromhex(ask.document["gold"]["root"][2:]),
+        ask.document["gold"]["count"],
+        world.clock.now(),
+    )
+    return {
+        "terms": ask.terms.to_json(),
+        "specification": ask.document,
+        "created_at": world.clock.now(),
+        "signature": show(world.requester.sign(entries.digest(struct, world.ledger.domain))),
+    }
+
+
+@pytest.fixture
+def judged(world: World) -> Ask:
+    """A campaign with two workers, judged."""
+    ask = world.ask()
+    world.open(ask)
+    for name in ("ada", "bob"):
+        world.join(name, ask)
+    world.match(ask)
+    for name in ("ada", "bob"):
+        world.answer_all(name, ask)
+    world.judge(ask)
+    return ask
+
+
+def test_a_requester_publishes_over_http(world: World, client: TestClient) -> None:
+    ask, requester = world.ask(), Caller(client, world.requester)
+    answer = requester.call("POST", "/v1/campaigns", drafted(world, ask))
+    assert answer.status_code == 201, answer.text
+    assert answer.json() == {"campaign": show(ask.campaign), "state": "draft", "budget": "738000"}
+    path = f"/v1/campaigns/{show(ask.campaign)}"
+    items = [{"position": i, **one.to_json()} for i, one in enumerate(ask.items)]
+    assert requester.call("PUT", f"{path}/items", {"items": items}).json() == {"received": 6}
+    gold = [{"item": show(one.item), **one.opening.to_json()} for one in ask.gold]
+    assert requester.call("PUT", f"{path}/gold", {"gold": gold}).json() == {"received": 2}
+    assert requester.call("POST", f"{path}/publish").json()["state"] == "published"
+    assert [one["campaign"] for one in client.get("/v1/campaigns").json()["campaigns"]] == [
+        show(ask.campaign)
+    ]
+    assert client.get(path).json()["specification"] == ask.document
+
+
+def test_a_worker_labels_over_http_and_can_prove_it(world: World, client: TestClient) -> None:
+    ask = world.ask()
+    world.open(ask)
+    worker, key = wallet("ada"), wallet("ada's session")
+    ada = Caller(client, worker)
+    profile = {"skills": ["animals"], "languages": ["en"], "capacity": 50}
+    assert ada.call("PUT", "/v1/workers/me", profile).json() == profile
+    now = world.clock.now()
+    grant = entries.SessionGrant(worker.address, key.address, entries.ZERO32, now, now + 1000)
+    body = {
+        "session_key": key.address,
+        "scope": show(entries.ZERO32),
+        "valid_from": now,
+        "valid_until": now + 1000,
+        "signature": show(worker.sign(entries.digest(grant, world.ledger.domain))),
+    }
+    assert ada.call("POST", "/v1/grants", body).status_code == 201
+    path = f"/v1/campaigns/{show(ask.campaign)}"
+    assert ada.call("PUT", f"{path}/offers", {"items": None}).json() == {"offers": 6}
+    world.match(ask)
+    task = ada.call("GET", "/v1/tasks", limit=1).json()["tasks"][0]
+    given = world.submission("ada", ask, bytes.fromhex(task["item"][2:]), "cat")
+    label = {
+        "campaign": task["campaign"],
+        "item": task["item"],
+        **given.opening.to_json(),
+        "made_at": given.made_at,
+        "signature": show(given.signature),
+    }
+    answer = ada.call("POST", "/v1/labels", {"labels": [label]})
+    assert answer.status_code == 201, answer.text
+    (receipt,) = answer.json()["receipts"]
+    assert ada.call("GET", f"/v1/labels/{receipt['leaf']}/receipt").json() == receipt
+    bundle = ada.call("GET", f"/v1/labels/{receipt['leaf']}/bundle").content
+    verify_bundle(bundle, log_key=None, log_address=LOG, chain=None)
+
+
+def test_without_a_session_everything_but_the_public_routes_is_refused(client: TestClient) -> None:
+    document = client.get("/openapi.json").json()
+    closed = 0
+    for template, operations in document["paths"].items():
+        if template in PUBLIC:
+            continue
+        path = template.replace("{campaign}", "0x" + "11" * 32).replace("{leaf}", "0x" + "11" * 32)
+        path = path.replace("{address}", "0x" + "22" * 20)
+        for method in operations:
+            answer = client.request(method.upper(), path, json={})
+            assert answer.status_code == 401, (method, path, answer.status_code)
+            closed += 1
+    assert client.post("/v1/campaigns", json={}).status_code == 401
+    assert closed >= 18
+
+
+@pytest.mark.parametrize("name", ["stranger", "bob"])
+def test_only_requester_and_auditors_read_a_campaigns_content(
+    world: World, client: TestClient, judged: Ask, name: str
+) -> None:
+    path = f"/v1/campaigns/{show(judged.campaign)}"
+    pages = [f"{path}/{page}" for page in ("items", "openings", "bundles", "results")]
+    other, requester = Caller(client, wallet(name)), Caller(client, world.requester)
+    assert [other.call("GET", page).status_code for page in pages] == [404] * 4
+    assert [requester.call("GET", page).status_code for page in pages] == [200] * 4
+    assert requester.call("PUT", f"{path}/auditors/{wallet(name).address}").status_code == 204
+    assert [other.call("GET", page).status_code for page in pages] == [200] * 4
+
+
+def test_a_stranger_changes_nothing_of_a_campaign(world: World, client: TestClient) -> None:
+    ask = world.ask()
+    world.draft(ask)
+    path, stranger = f"/v1/campaigns/{show(ask.campaign)}", Caller(client, wallet("stranger"))
+    items = {"items": [{"position": 0, **ask.items[0].to_json()}]}
+    gold = {"gold": [{"item": show(ask.gold[0].item), **ask.gold[0].opening.to_json()}]}
+    for method, page, body in (
+        ("PUT", "items", items),
+        ("PUT", "gold", gold),
+        ("POST", "publish", None),
+        ("POST", "close", None),
+        ("PUT", f"auditors/{wallet('stranger').address}", None),
+    ):
+        assert stranger.call(method, f"{path}/{page}", body).status_code == 404
+    assert stranger.call("POST", "/v1/campaigns", drafted(world, ask)).status_code == 400
+
+
+def test_a_label_is_read_by_its_worker_and_not_by_another(
+    world: World, client: TestClient, judged: Ask
+) -> None:
+    with world.store.begin() as uow:
+        rows = uow.labels.page(judged.campaign)
+    leaf = show(next(row.leaf for row in rows if row.worker == wallet("ada").address))
+    for page in ("receipt", "bundle"):
+        path = f"/v1/labels/{leaf}/{page}"
+        assert Caller(client, wallet("ada")).call("GET", path).status_code == 200
+        assert Caller(client, wallet("bob")).call("GET", path).status_code == 404
+
+
+def test_bundles_and_openings_page_to_the_end(world: World, client: TestClient, judged: Ask) -> None:
+    path, requester = f"/v1/campaigns/{show(judged.campaign)}", Caller(client, world.requester)
+    for page, params, total in (
+        ("bundles", {"kind": "label", "limit": 5}, 12),
+        ("bundles", {"kind": "payment", "limit": 1}, 2),
+        ("openings", {"limit": 4}, 1 + 12 + 12 + 1 + 6 + 2),
+    ):
+        lines, after = [], "-1"
+        while after:
+            answer = requester.call("GET", f"{path}/{page}", after=after, **params)
+            lines += answer.content.splitlines()
+            after = answer.headers.get("crowdledger-next")
+        assert len(lines) == len(set(lines)) == total
+
+
+def test_a_worker_learns_what_it_earned(world: World, client: TestClient, judged: Ask) -> None:
+    path = f"/v1/campaigns/{show(judged.campaign)}/payouts/me"
+    body = Caller(client, wallet("ada")).call("GET", path).json()
+    assert body["amount"] == body["statement"]["amount"] == "360000"
+    assert (body["state"], body["path"]) == ("payable", None)
+    bundle = Caller(client, wallet("ada")).call("GET", f"{path}/bundle").content
+    verify_bundle(bundle, log_key=None, log_address=LOG, chain=None)
+    assert Caller(client, wallet("stranger")).call("GET", path).status_code == 404
+
+
+def test_results_are_the_inferred_answers_by_position(world: World, client: TestClient, judged: Ask) -> None:
+    path, requester = f"/v1/campaigns/{show(judged.campaign)}/results", Caller(client, world.requester)
+    first = requester.call("GET", path, limit=4).json()
+    rest = requester.call("GET", path, limit=4, after=first["next"]).json()
+    assert [one["label"] for one in first["results"] + rest["results"]] == ["cat", "dog", "eel"] * 2
+    assert rest["next"] is None
+
+
+def test_the_log_is_served_as_tiles_that_give_the_checkpoints_root(
+    world: World, client: TestClient, judged: Ask
+) -> None:
+    note = client.get("/checkpoint")
+    head = open_checkpoint(note.text, world.store.log_key.verifier)
+    entries_tile = client.get("/" + tiles.entries_path(0, head.size))
+    assert entries_tile.headers["cache-control"] == "public, max-age=31536000, immutable"
+    raw = tiles.parse_bundle(entries_tile.content)
+    assert Tree(entries.leaf_hash(one) for one in raw).root() == head.root
+    hashes = client.get("/" + tiles.tile_path(0, 0, head.size)).content
+    assert hashes == b"".join(entries.leaf_hash(one) for one in raw)
+
+
+@pytest.mark.parametrize(
+    "path",
+    ["/tile/0/001", "/tile/0/000", "/tile/64/000", "/tile/0/0", "/tile/x/000", "/tile/entries/000.p/256"],
+)
+def test_a_tile_that_is_not_there_is_a_404(client: TestClient, path: str) -> None:
+    assert client.get(path).status_code == 404
+
+
+@pytest.mark.parametrize("name", ["0x12", "0x" + "AB" * 32, "x", "0x" + "00" * 33])
+def test_a_name_that_is_none_is_a_404(client: TestClient, name: str) -> None:
+    answer = client.get(f"/v1/campaigns/{name}")
+    assert answer.status_code == 404
+    assert answer.headers["content-type"] == "application/problem+json"
+
+
+@pytest.mark.parametrize(
+    "change",
+    [{"salt": "0x00"}, {"salt": "0x" + "AB" * 32}, {"made_at": -1}, {"made_at": "1"}, {"unknown": 1}],
+)
+def test_a_body_of_another_form_is_refused_field_by_field(
+    world: World, client: TestClient, change: dict[str, Any]
+) -> None:
+    label = {
+        "campaign": show(bytes(32)),
+        "item": show(bytes(32)),
+        "content": {"label": "cat"},
+        "salt": show(bytes(32)),
+        "made_at": 1,
+        "signature": show(bytes(64)),
+    }
+    answer = Caller(client, wallet("ada")).call("POST", "/v1/labels", {"labels": [label | change]})
+    if change == {"made_at": "1"}:
+        assert answer.status_code in (404, 422)  # a number as a text is taken, then the item is not assigned
+    else:
+        assert answer.status_code == 422
+        assert next(iter(change)) in json.dumps(answer.json()["errors"])
+
+
+def test_a_body_beyond_the_bound_is_refused_before_it_is_read(client: TestClient) -> None:
+    answer = client.post("/v1/auth/login", content=b"x", headers={"Content-Length": str(33 << 20)})
+    assert answer.status_code == 413
+    assert answer.json()["type"] == "/problems/content-too-large"
+
+
+def test_a_body_that_grows_beyond_the_bound_is_refused(client: TestClient) -> None:
+    def chunks() -> Iterator[bytes]:
+        for _ in range(33):
+            yield b"x" * (1 << 20)
+
+    assert client.post("/v1/auth/login", content=chunks()).status_code == 413
+
+
+def test_the_service_says_when_its_chain_does_not_answer(client: TestClient) -> None:
+    assert client.get("/livez").status_code == 200
+    assert client.get("/readyz").status_code == 503
+
+
+def test_every_request_body_is_documented_with_an_example(client: TestClient) -> None:
+    document = client.get("/openapi.json").json()
+    schemas = document["components"]["schemas"]
+
+    def has_example(schema: dict[str, Any]) -> bool:
+        if "$ref" in schema:
+            return has_example(schemas[schema["$ref"].rsplit("/", 1)[1]])
+        inner = [schema["items"]] if "items" in schema else list(schema.get("properties", {}).values())
+        return "examples" in schema or any(
+            has_example(one) for one in inner if "$ref" in one or "items" in one
+        )
+
+    bodies = [
+        operation["requestBody"]["content"]["application/json"]["schema"]
+        for operations in document["paths"].values()
+        for operation in operations.values()
+        if "requestBody" in operation
+    ]
+    assert len(bodies) >= 8
+    missing = [body for body in bodies if not has_example(body)]
+    assert not missing
