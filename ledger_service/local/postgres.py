@@ -10,6 +10,7 @@ root, so root starts it as the system user `pgserver` or `postgres`.
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import importlib.util
 import json
@@ -87,6 +88,9 @@ class EmbeddedPostgres:
             if self._run("pg_ctl", "stop", "-D", str(self.data), "-m", mode, "-w", "-t", "60") == 0:
                 break
         self._record.unlink(missing_ok=True)
+        if self._socket_folder() != self.data:
+            with contextlib.suppress(OSError):  # a socket that somebody still holds keeps its folder
+                self._socket_folder().rmdir()
 
     def _initialise(self) -> None:
         """Make the data folder under another name first. Crash in between: the next start begins again."""
@@ -125,9 +129,10 @@ class EmbeddedPostgres:
         status = self._run("pg_ctl", *command)
         process = self._postmaster()
         if status or process is None:
-            raise Unavailable(
-                f"PostgreSQL does not start; the end of {self._log}:\n{processes.tail(self._log)}"
+            said = "\n".join(
+                filter(None, (processes.tail(self.folder / "pg_ctl.log"), processes.tail(self._log)))
             )
+            raise Unavailable(f"PostgreSQL does not start (status {status}, {self._log}):\n{said}")
         # Crash before the next line: the server runs, and the next start takes it for somebody else's and
         # leaves it running at the end. Nothing is lost.
         write_whole(self._record, json.dumps({"pid": process.pid}).encode())

@@ -138,6 +138,7 @@ def test_a_long_path_gets_a_private_socket_folder(tmp_path: Path) -> None:
         assert folder.stat().st_mode & 0o777 == 0o700
     finally:
         server.stop()
+    assert not folder.exists()
 
 
 def test_a_folder_of_another_version_is_refused(root: Path) -> None:
