@@ -32,7 +32,7 @@ class Line:
         }
 
 
-def openings(uow: UnitOfWork, ledger: Ledger, campaign: CampaignRow, after: int, limit: int) -> list[Line]:
+def page(uow: UnitOfWork, ledger: Ledger, campaign: CampaignRow, after: int, limit: int) -> list[Line]:
     """The openings of a campaign's entries in log order, from beyond an index.
 
     Decrypted are only those that are returned.
