@@ -15,7 +15,9 @@ _ID = re.compile(r"0x[0-9a-f]{64}", re.ASCII)
 
 def service(request: Request) -> Service:
     """The service behind the application."""
-    return cast(Service, request.app.state.service)
+    running = cast(Service, request.app.state.service)
+    running.refresh_clock()
+    return running
 
 
 def _id(text: str) -> bytes:

@@ -47,8 +47,9 @@ class Rounds:
         Raises:
             Corrupt: the chain contradicts what was sent to it.
         """
+        self._service.refresh_clock()
         with self._service.store.begin() as uow:
-            moved = anchor.anchored(uow) is not None
+            moved = anchor.anchored(uow, self._service.ledger) is not None
             campaigns = uow.campaigns.unfinished()
         for campaign in campaigns:
             moved |= self._advance(campaign)
@@ -119,7 +120,8 @@ class Rounds:
 
     def _payable(self, campaign: bytes) -> bool:
         with self._service.store.begin() as uow:
-            return settle.post(uow, self._service.ledger, campaign) or settle.posted(uow, campaign)
+            ledger = self._service.ledger
+            return settle.post(uow, ledger, campaign) or settle.posted(uow, ledger, campaign)
 
     def _posted(self, campaign: bytes) -> bool:
         with self._service.store.begin() as uow:

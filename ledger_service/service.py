@@ -29,6 +29,12 @@ class Service:
     writer: ChainWriter
     watcher: ChainWatcher
 
+    def refresh_clock(self) -> None:
+        """Before a request or a round: let the ledger's time follow a local chain's."""
+        clock = self.ledger.clock
+        if isinstance(clock, ChainClock):
+            clock.refresh()
+
     def close(self) -> None:
         """Close the connections to the chain and the database."""
         self.client.close()
@@ -50,30 +56,31 @@ def assemble(settings: Settings, artifacts: contracts.Artifacts) -> Service:
     client = ChainClient.connect(
         settings.rpc_url, chain_id=settings.chain_id, finality_depth=settings.confirmations
     )
-    clock: Clock = ChainClock(client) if settings.local else SystemClock()
-    wallet = settings.keys.wallet()
-    deployment = settings.deployment
-    log = contracts.ProvenanceLog(artifacts, deployment.provenance_log)
-    escrow = contracts.CampaignEscrow(artifacts, deployment.escrow)
-    ledger = Ledger(
-        domain=Domain(settings.chain_id, deployment.provenance_log),
-        operator=wallet,
-        lane=Lane(settings.chain_id, wallet.address),
-        fee_bps=settings.fee_bps,
-        clock=clock,
-        provenance_log=log,
-        escrow=escrow,
-    )
+    ledger = _ledger(settings, artifacts, ChainClock(client) if settings.local else SystemClock())
+    signer = LocalSigner(settings.keys.wallet())
     return Service(
         settings=settings,
         store=store,
         ledger=ledger,
         client=client,
-        writer=ChainWriter(client, LocalSigner(wallet), engine.begin, SystemClock(), artifacts=artifacts),
+        writer=ChainWriter(client, signer, engine.begin, SystemClock(), artifacts=artifacts),
         watcher=ChainWatcher(
             client,
             engine.begin,
-            {log.address: log.artifact, escrow.address: escrow.artifact},
-            first_block=deployment.block,
+            {part.address: part.artifact for part in (ledger.provenance_log, ledger.escrow)},
+            first_block=settings.deployment.block,
         ),
+    )
+
+
+def _ledger(settings: Settings, artifacts: contracts.Artifacts, clock: Clock) -> Ledger:
+    wallet, deployment = settings.keys.wallet(), settings.deployment
+    return Ledger(
+        domain=Domain(settings.chain_id, deployment.provenance_log),
+        operator=wallet,
+        lane=Lane(settings.chain_id, wallet.address),
+        fee_bps=settings.fee_bps,
+        clock=clock,
+        provenance_log=contracts.ProvenanceLog(artifacts, deployment.provenance_log),
+        escrow=contracts.CampaignEscrow(artifacts, deployment.escrow),
     )

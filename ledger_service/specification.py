@@ -63,13 +63,11 @@ class Specification:
             BadInput: a member missing, unknown, of the wrong kind or out of range.
         """
         top = _Reader(document, "specification")
-        if top.take("format", str) != FORMAT:
-            raise BadInput(f"the specification's format is not {FORMAT}")
         schema, payment = top.inner("schema"), top.inner("payment")
         review, inference = top.inner("review"), top.inner("inference")
         gold_rule = review.inner("gold")
-        if schema.take("type", str) != "categorical":
-            raise BadInput("the label schema's type has to be categorical")
+        top.expect("format", FORMAT)
+        schema.expect("type", "categorical")
         read = Specification(
             title=top.text("title"),
             instructions=top.text("instructions"),
@@ -156,6 +154,10 @@ class _Reader:
         if type(value) is not kind:
             raise BadInput(f"{self._name}.{key} has to be a {kind.__name__}")
         return value
+
+    def expect(self, key: str, value: str) -> None:
+        if self.take(key, str) != value:
+            raise BadInput(f"{self._name}.{key} has to be {value}")
 
     def inner(self, key: str) -> _Reader:
         return _Reader(self.take(key, dict), f"{self._name}.{key}")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import threading
 import time
 
 from ledger_service.chain.client import ChainClient
@@ -14,26 +13,25 @@ _FRESH_SECONDS = 0.2
 class ChainClock:
     """The machine's time, or that of the chain's newest block where that is later.
 
-    Asked often, it asks the node at most five times a second; while the node does not answer, the last known
-    block time counts.
+    `now` asks nobody, so it may be called inside a transaction; `refresh`, called outside of one, asks the
+    node at most five times a second. While the node does not answer, the last known block time counts.
     """
 
     def __init__(self, client: ChainClient) -> None:
         self._client = client
-        self._lock = threading.Lock()
         self._block_time = 0
         self._read_at = float("-inf")
 
     def now(self) -> int:
-        """Seconds since 1970."""
-        with self._lock:
-            if time.monotonic() - self._read_at > _FRESH_SECONDS:
-                self._block_time = self._newest()
-                self._read_at = time.monotonic()
-            return max(int(time.time()), self._block_time)
+        """Seconds since 1970, as of the last `refresh`."""
+        return max(int(time.time()), self._block_time)
 
-    def _newest(self) -> int:
+    def refresh(self) -> None:
+        """Look at the chain's newest block, unless that was done just now."""
+        if time.monotonic() - self._read_at <= _FRESH_SECONDS:
+            return
+        self._read_at = time.monotonic()
         try:
-            return self._client.head().timestamp
+            self._block_time = self._client.head().timestamp
         except Unavailable:
-            return self._block_time
+            return  # whoever needs the node itself will say so

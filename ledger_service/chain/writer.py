@@ -22,8 +22,6 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Protocol
 
-from sqlalchemy import Connection
-
 from ledger_service.chain import abi
 from ledger_service.chain.client import Block, Call, ChainClient
 from ledger_service.chain.fees import FeeLimits, Fees, raised, suggest
@@ -32,7 +30,7 @@ from ledger_service.chain.rpc import Reverted, RpcRefused
 from ledger_service.chain.signer import Signer, Transaction
 from ledger_service.errors import BadInput, Corrupt
 from ledger_service.signing import keccak256
-from ledger_service.store.chain import Attempt, ChainIntents, Intent, Lane, State, Transactions
+from ledger_service.store.chain import Attempt, ChainIntents, Connection, Intent, Lane, State, Transactions
 
 MAX_DATA_BYTES = 126 * 1024  # nodes refuse transactions above 128 KiB
 _GAS_PER_TRANSACTION = 1 << 24  # EIP-7825

@@ -5,6 +5,7 @@ from __future__ import annotations
 from ledger_service.errors import Corrupt
 from ledger_service.flow.context import Ledger
 from ledger_service.store.anchors import AnchorRow
+from ledger_service.store.chain import State
 from ledger_service.store.store import UnitOfWork
 
 
@@ -26,19 +27,31 @@ def anchor(uow: UnitOfWork, ledger: Ledger) -> int | None:
     return head.size
 
 
-def anchored(uow: UnitOfWork) -> int | None:
+def anchored(uow: UnitOfWork, ledger: Ledger) -> int | None:
     """Note that the chain has the newest queued head for good; its size when that is new.
 
     Raises:
-        Corrupt: the chain has another root at that size.
+        Corrupt: the chain has another root at that size, or the contract refuses ours.
     """
     newest = uow.anchors.newest()
     if newest is None or newest.final:
         return None
     root = uow.onchain.anchored(newest.size)
     if root is None:
+        refuse_rejected(uow, ledger, f"anchor:{newest.size}")
         return None
     if root != newest.root:
         raise Corrupt(f"the chain has root {root.hex()} at size {newest.size}, we sent {newest.root.hex()}")
     uow.anchors.set_final(newest.size)
     return newest.size
+
+
+def refuse_rejected(uow: UnitOfWork, ledger: Ledger, key: str) -> None:
+    """Stop where the chain will never do what an intent asks for.
+
+    Raises:
+        Corrupt: the contract refused it, with the reason.
+    """
+    intent = uow.intents.find(ledger.lane, key)
+    if intent is not None and intent.state is State.REJECTED:
+        raise Corrupt(f"the chain refuses {key}: {intent.error}")

@@ -130,19 +130,7 @@ def assign(uow: UnitOfWork, ledger: Ledger, wanted: Request, found: Match) -> in
     if campaign.state != "open" or campaign.closing or now >= wanted.spec.closes_at:
         return 0
     due = min(now + wanted.spec.assignment_seconds, wanted.spec.closes_at)
-    run = entries.encode(
-        entries.Matching(
-            campaign=wanted.campaign,
-            inputs=matching_engine.problem_digest(found.problem),
-            model=found.model,
-            prices=matching_engine.prices_digest(found.solution.prices),
-            assignments=len(found.solution.pairs),
-            primal=found.solution.primal,
-            dual=found.solution.dual,
-            seed=wanted.seed,
-            made_at=now,
-        )
-    )
+    run = _run(wanted, found, now)
     pairs = [(wanted.items[i], wanted.workers[w].worker) for i, w in found.solution.pairs.tolist()]
     made = [
         entries.encode(entries.Assignment(wanted.campaign, item, worker, run.leaf, now, due))
@@ -164,6 +152,22 @@ def assign(uow: UnitOfWork, ledger: Ledger, wanted: Request, found: Match) -> in
         ]
     )
     return len(pairs)
+
+
+def _run(wanted: Request, found: Match, now: int) -> entries.Entry:
+    return entries.encode(
+        entries.Matching(
+            campaign=wanted.campaign,
+            inputs=matching_engine.problem_digest(found.problem),
+            model=found.model,
+            prices=matching_engine.prices_digest(found.solution.prices),
+            assignments=len(found.solution.pairs),
+            primal=found.solution.primal,
+            dual=found.solution.dual,
+            seed=wanted.seed,
+            made_at=now,
+        )
+    )
 
 
 def close(uow: UnitOfWork, ledger: Ledger, campaign_id: bytes) -> bool:

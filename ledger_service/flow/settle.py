@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import reputation
 from ledger_service import commitments, entries, judging, payroll
+from ledger_service.commitments import Json
 from ledger_service.errors import Corrupt
+from ledger_service.flow.anchor import refuse_rejected
 from ledger_service.flow.context import Ledger
 from ledger_service.flow.review import facts_of
 from ledger_service.log.receipts import sign_statement
@@ -25,43 +29,51 @@ def settle(uow: UnitOfWork, ledger: Ledger, campaign_id: bytes) -> None:
     run = uow.judgements.run_of(campaign_id)
     if run is None:
         raise Corrupt(f"campaign 0x{campaign_id.hex()} is inferred without a run")
-    statements = {
-        worker: judging.statement(campaign_id, worker, run.leaf, lines)
+    drafts = [
+        _Draft(campaign_id, run.leaf, worker, judging.statement(campaign_id, worker, run.leaf, lines))
         for worker, lines in _earned(uow, campaign).items()
-    }
-    amounts = {worker: int(document["amount"]) for worker, document in statements.items()}
-    payouts = [
-        entries.encode(
-            entries.Payout(campaign_id, worker, amounts[worker], commitments.digest(document), run.leaf)
-        )
-        for worker, document in statements.items()
     ]
-    total = sum(amounts.values())
+    total = sum(one.amount for one in drafts)
     settlement = entries.encode(entries.Settlement(campaign_id, total, True, run.leaf))
     # Crash before the commit: still inferred, the step runs again. After it: the state says payable.
-    *indices, last = uow.log.append([*payouts, settlement])
-    rows = [
-        PayoutRow(
-            campaign=campaign_id,
-            worker=worker,
-            position=position,
-            leaf=entry.leaf,
-            index=indices[position],
-            run=run.leaf,
-            amount=amounts[worker],
-            statement=statements[worker],
-            epoch=EPOCH,
-            signature=sign_statement(
-                entries.Statement(campaign_id, worker, amounts[worker], EPOCH, run.leaf),
-                ledger.domain,
-                ledger.operator,
-            ),
-        )
-        for position, (worker, entry) in enumerate(zip(statements, payouts, strict=True))
-    ]
+    *indices, last = uow.log.append([*(one.entry() for one in drafts), settlement])
+    rows = [one.row(ledger, position, indices[position]) for position, one in enumerate(drafts)]
     uow.payouts.add(rows, SettlementRow(campaign_id, settlement.leaf, last, run.leaf, total))
     # Where nothing is owed there is no payroll to post: the requester can take all of it back.
     uow.campaigns.change(campaign_id, state="payable" if total else "settled")
+
+
+@dataclass(frozen=True, slots=True)
+class _Draft:
+    """What one worker has earned, before it is in the log."""
+
+    campaign: bytes
+    run: bytes
+    worker: str
+    statement: Json
+
+    @property
+    def amount(self) -> int:
+        return int(self.statement["amount"])
+
+    def entry(self) -> entries.Entry:
+        digest = commitments.digest(self.statement)
+        return entries.encode(entries.Payout(self.campaign, self.worker, self.amount, digest, self.run))
+
+    def row(self, ledger: Ledger, position: int, index: int) -> PayoutRow:
+        said = entries.Statement(self.campaign, self.worker, self.amount, EPOCH, self.run)
+        return PayoutRow(
+            campaign=self.campaign,
+            worker=self.worker,
+            position=position,
+            leaf=self.entry().leaf,
+            index=index,
+            run=self.run,
+            amount=self.amount,
+            statement=self.statement,
+            epoch=EPOCH,
+            signature=sign_statement(said, ledger.domain, ledger.operator),
+        )
 
 
 def _earned(uow: UnitOfWork, campaign: CampaignRow) -> dict[str, list[reputation.LabelPay]]:
@@ -119,14 +131,21 @@ def post(uow: UnitOfWork, ledger: Ledger, campaign_id: bytes) -> bool:
         )
     )
     call = ledger.escrow.post(campaign.escrow_terms, packed, anchor.size)
-    _enqueue(uow, ledger, f"post:{campaign_id.hex()}:{EPOCH}", call)
+    _enqueue(uow, ledger, _key("post", campaign_id), call)
     return True
 
 
-def posted(uow: UnitOfWork, campaign_id: bytes) -> bool:
-    """Note that the chain has the payroll for good; whether it was new."""
+def posted(uow: UnitOfWork, ledger: Ledger, campaign_id: bytes) -> bool:
+    """Note that the chain has the payroll for good; whether it was new.
+
+    Raises:
+        Corrupt: the contract refuses the payroll.
+    """
     campaign = uow.campaigns.get(campaign_id, lock=True)
-    if campaign.state != "payable" or EPOCH not in uow.onchain.posted_epochs(campaign_id):
+    if campaign.state != "payable":
+        return False
+    if EPOCH not in uow.onchain.posted_epochs(campaign_id):
+        refuse_rejected(uow, ledger, _key("post", campaign_id))
         return False
     uow.campaigns.change(campaign_id, state="posted")
     return True
@@ -137,7 +156,7 @@ def close_window(uow: UnitOfWork, ledger: Ledger, campaign_id: bytes) -> None:
     campaign = uow.campaigns.get(campaign_id, lock=True)
     if campaign.state == "posted":
         call = ledger.escrow.settle(campaign.escrow_terms)
-        _enqueue(uow, ledger, f"settle:{campaign_id.hex()}:{EPOCH}", call)
+        _enqueue(uow, ledger, _key("settle", campaign_id), call)
 
 
 def settled(uow: UnitOfWork, ledger: Ledger, campaign_id: bytes) -> bool:
@@ -147,7 +166,7 @@ def settled(uow: UnitOfWork, ledger: Ledger, campaign_id: bytes) -> bool:
         return False
     if campaign.escrow_terms.fee_bps:
         call = ledger.escrow.collect_fee(campaign.escrow_terms)
-        _enqueue(uow, ledger, f"fee:{campaign_id.hex()}:{EPOCH}", call)
+        _enqueue(uow, ledger, _key("fee", campaign_id), call)
     uow.campaigns.change(campaign_id, state="settled")
     return True
 
@@ -159,6 +178,10 @@ def finish(uow: UnitOfWork, campaign_id: bytes) -> bool:
         return False
     uow.campaigns.change(campaign_id, state="finished")
     return True
+
+
+def _key(what: str, campaign_id: bytes) -> str:
+    return f"{what}:{campaign_id.hex()}:{EPOCH}"
 
 
 def _enqueue(uow: UnitOfWork, ledger: Ledger, key: str, call: bytes) -> None:

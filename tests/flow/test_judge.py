@@ -41,7 +41,7 @@ def anchored(world: World) -> int:
         root = uow.log.head().root
     world.event("Anchored", size=str(size), root="0x" + root.hex())
     with world.store.begin() as uow:
-        assert anchor.anchored(uow) == size
+        assert anchor.anchored(uow, world.ledger) == size
     return size
 
 
@@ -179,7 +179,7 @@ def test_another_root_on_the_chain_than_the_one_sent_is_an_alarm(world: World, a
         size = anchor.anchor(uow, world.ledger)
     world.event("Anchored", size=str(size), root="0x" + "11" * 32)
     with pytest.raises(Corrupt, match="we sent"), world.store.begin() as uow:
-        anchor.anchored(uow)
+        anchor.anchored(uow, world.ledger)
 
 
 def test_a_campaign_that_nobody_worked_for_owes_nothing_and_can_be_refunded(world: World) -> None:
@@ -200,10 +200,10 @@ def test_the_way_from_posted_to_finished_follows_the_chain(world: World, ask: As
     name = "0x" + ask.campaign.hex()
     with world.store.begin() as uow:
         assert settle.post(uow, world.ledger, ask.campaign)
-        assert not settle.posted(uow, ask.campaign)
+        assert not settle.posted(uow, world.ledger, ask.campaign)
     world.event("Posted", id=name, epoch="1")
     with world.store.begin() as uow:
-        assert settle.posted(uow, ask.campaign)
+        assert settle.posted(uow, world.ledger, ask.campaign)
         settle.close_window(uow, world.ledger, ask.campaign)
         settle.close_window(uow, world.ledger, ask.campaign)
         assert not settle.settled(uow, world.ledger, ask.campaign)
@@ -212,3 +212,13 @@ def test_the_way_from_posted_to_finished_follows_the_chain(world: World, ask: As
         assert settle.settled(uow, world.ledger, ask.campaign)
         keys = [intent.key.split(":")[0] for intent in uow.intents.queued(world.ledger.lane, 10)]
     assert keys == ["anchor", "post", "settle", "fee"]
+
+
+def test_a_payroll_that_the_contract_refuses_is_an_alarm(world: World, ask: Ask) -> None:
+    anchored(world)
+    with world.store.begin() as uow:
+        assert settle.post(uow, world.ledger, ask.campaign)
+        (intent,) = [i for i in uow.intents.queued(world.ledger.lane, 10) if i.key.startswith("post:")]
+        uow.intents.refused(intent, "DeadlinePassed(1800172800)", world.clock.now())
+    with pytest.raises(Corrupt, match="DeadlinePassed"), world.store.begin() as uow:
+        settle.posted(uow, world.ledger, ask.campaign)

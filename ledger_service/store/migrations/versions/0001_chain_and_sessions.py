@@ -58,6 +58,10 @@ def _chain_intents() -> None:
             "chain_id", "account", "nonce", name=op.f("uq_chain_intents_chain_id_account_nonce")
         ),
     )
+    _chain_intents_open()
+
+
+def _chain_intents_open() -> None:
     op.create_index(
         "ix_chain_intents_open",
         "chain_intents",
