@@ -32,6 +32,8 @@ def check_bundles(summary: Summary, labels: Verified, payments: Verified) -> Non
     summary.payments_verified = len(payments.facts)
     summary.labels_accepted = sum(fact["verdict"] == "accepted" for fact in labels.facts)
     summary.labels_rejected = sum(fact["verdict"] == "rejected" for fact in labels.facts)
+    rejected = [fact["reason"]["rule"] for fact in labels.facts if fact["verdict"] == "rejected"]
+    summary.rejected_by = dict(Counter(rejected))
     summary.check("every label bundle is proved offline", not labels.failures, labels.failures[:3])
     summary.check("every payment bundle is proved offline", not payments.failures, payments.failures[:3])
     summary.check_equal("there is a proved bundle for every label", summary.labels_verified, summary.labels)

@@ -67,7 +67,7 @@ def simulate(items: int | None, labels_per_item: int | None, seed: str) -> Crowd
         people=tuple(_person(name, habit, chosen, seed) for name, habit in people),
         labels_per_item=each,
         restricted=False,
-        gold_share=0.1,
+        gold_share=0.15,
     )
 
 

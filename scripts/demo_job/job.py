@@ -44,6 +44,7 @@ STATES = (
     "finished",
 )  # fmt: skip
 PATIENCE_A_STATE = 300.0
+PATIENCE_TO_MATCH = 1800.0
 PATIENCE_FOR_FEE = 30.0
 PAUSE = 0.3
 SEED = "crowdledger demo"
@@ -129,6 +130,7 @@ class Demo:
         self._start()
         self._publish()
         self._join()
+        self._match()
         self._label()
         self._judge()
         self._claim()
@@ -198,8 +200,21 @@ class Demo:
                 list(pool.map(join, self.workers))
             self.summary.workers = len(self.workers)
 
+    def _match(self) -> None:
+        """The campaign opens, and the matching engine reads every item and gives out the first tasks."""
+        with self._stages.stage("match", "match items to workers", 1) as tick:
+            self._chain.advance_to(self._requester.opens_at)
+            self._await_state("open")
+            give_up = time.monotonic() + PATIENCE_TO_MATCH
+            while not self._requester.status()["assignments_open"]:
+                if time.monotonic() > give_up:
+                    raise Unavailable("the matching engine gives nobody a task")
+                if self._stop.wait(PAUSE):
+                    raise Stopping
+            tick(1)
+
     def _label(self) -> None:
-        """The campaign opens; workers answer until there is nothing left to answer, then it is closed."""
+        """Workers answer until there is nothing left to answer, then the campaign is closed."""
         expected = self.crowd.expected_labels()
         with self._stages.stage("label", "workers label", expected) as tick:
 
@@ -207,8 +222,6 @@ class Demo:
                 self.acknowledged += count
                 tick(count)
 
-            self._chain.advance_to(self._requester.opens_at)
-            self._await_state("open")
             labelling = Labelling(self.workers, self._chain, self._connection)
             labelling.run(expected, acknowledge, lambda: self._state() > STATES.index("open"))
             self._requester.close()

@@ -13,7 +13,6 @@ from scripts.demo_job.rpc import Chain
 from scripts.demo_job.worker import LABELS_A_REQUEST, Drafted, Worker
 
 SIDE_BY_SIDE = 4
-FIRST_TASKS = 1800.0  # seconds for the first matching, which reads every item's text
 QUIET = 120.0  # seconds without a single new task before the work counts as done
 PAUSE = 0.5
 
@@ -41,7 +40,7 @@ class Labelling:
             while self.done < expected:
                 if self._round(tick):
                     quiet_since = time.monotonic()
-                elif over() or time.monotonic() - quiet_since > (QUIET if self.done else FIRST_TASKS):
+                elif over() or time.monotonic() - quiet_since > QUIET:
                     break
                 elif self._connection.stop.wait(PAUSE):
                     raise Stopping

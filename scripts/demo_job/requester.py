@@ -180,8 +180,8 @@ class Requester:
         }
 
     def _gold_bar(self) -> int:
-        """Better than a coin for two classes; for more, every second answer."""
-        return 600_000 if len(self._crowd.classes) == 2 else 500_000
+        """Better than a coin for two classes; for more, better than any guessing and fair to the unsure."""
+        return 600_000 if len(self._crowd.classes) == 2 else 400_000
 
     def _make_terms(self, specification: Json, deadline: int) -> Terms:
         return Terms(

@@ -29,6 +29,7 @@ class Summary:
         anchors: heads of the log that the ProvenanceLog contract accepted.
         accuracy_majority: of a plain majority vote over all labels. accuracy_inferred: of the service.
         labels_verified, labels_failed: label bundles proved offline, and those that could not be.
+        rejected_by: how many labels each review rule rejected.
         payments_verified: payment bundles proved offline.
         payouts_expected: from the audit's replay of log and rule. payouts_onchain: what the workers now hold.
         gas_total: all transactions of the service and its users, without those that created the contracts,
@@ -48,6 +49,7 @@ class Summary:
     labels_failed: int = 0
     labels_accepted: int = 0
     labels_rejected: int = 0
+    rejected_by: dict[str, int] = field(default_factory=dict)
     payments_verified: int = 0
     deposited: int = 0
     payouts_expected: int | None = None
@@ -98,10 +100,11 @@ class Summary:
             console.print(f"note: {note}", markup=False)
 
     def _rows(self) -> list[tuple[str, str]]:
+        rules = "".join(f"; {count:,} by {rule}" for rule, count in sorted(self.rejected_by.items()))
         expected = "not known" if self.payouts_expected is None else _tokens(self.payouts_expected)
         return [
             ("items, workers, labels", f"{self.items:,}, {self.workers:,}, {self.labels:,}"),
-            ("labels accepted, rejected", f"{self.labels_accepted:,}, {self.labels_rejected:,}"),
+            ("labels accepted, rejected", f"{self.labels_accepted:,}, {self.labels_rejected:,}{rules}"),
             ("entries in the log, anchors", f"{self.log_size:,}, {self.anchors:,}"),
             ("accuracy: majority vote", _share(self.accuracy_majority)),
             ("accuracy: inferred", _share(self.accuracy_inferred)),

@@ -32,7 +32,7 @@ def test_by_default_there_are_200_items_with_5_labels_from_24_people(crowd: Crow
     assert (len(crowd.items), crowd.labels_per_item, len(crowd.people)) == (200, 5, 24)
     assert crowd.expected_labels() == 1000
     assert len({person.name for person in crowd.people}) == 24
-    assert len(crowd.gold("seed")) == 20
+    assert len(crowd.gold("seed")) == 30
 
 
 def test_fewer_items_are_the_first_of_more(crowd: Crowd) -> None:

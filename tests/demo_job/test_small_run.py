@@ -68,8 +68,10 @@ def check_figures(found: dict[str, Any]) -> None:
     assert found["gas_per_label"] == round(found["gas_total"] / labels, 1)
     assert found["gas_deployment"] > 1_000_000
     assert 0 < found["workers_paid"] <= found["payments_verified"] <= found["workers"]
-    stages = ["start", "publish", "join", "label", "judge", "claim", "refund", "download", "verify", "audit"]
-    assert list(found["seconds"])[: len(stages)] == stages
+    assert sum(found["rejected_by"].values()) == found["labels_rejected"]
+    before = ["start", "publish", "join", "match", "label", "judge"]
+    after = ["claim", "refund", "download", "verify", "audit", "conclude"]
+    assert list(found["seconds"]) == before + after
 
 
 def test_a_small_run_on_digits_adds_up(start_demo: Start, place: Path) -> None:
