@@ -6,6 +6,7 @@ import itertools
 import shutil
 import tempfile
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -44,12 +45,21 @@ def server_url() -> Iterator[str]:
 @pytest.fixture
 def database(server_url: str) -> Iterator[Engine]:
     """An empty database with the whole schema."""
+    with new_database(server_url) as made:
+        yield made
+
+
+@contextmanager
+def new_database(server_url: str) -> Iterator[Engine]:
+    """A copy of the template, for the length of the block."""
     name = f"test_{next(_number)}"
     _execute(server_url, f"CREATE DATABASE {name} TEMPLATE {TEMPLATE}")
     engine = connect(_named(server_url, name))
-    yield engine
-    engine.dispose()
-    _execute(server_url, f"DROP DATABASE {name} WITH (FORCE)")
+    try:
+        yield engine
+    finally:
+        engine.dispose()
+        _execute(server_url, f"DROP DATABASE {name} WITH (FORCE)")
 
 
 def _named(url: str, database: str) -> str:

@@ -27,9 +27,8 @@ def show(name: str, value: bytes | str | int) -> str:
     return f"{name:<22} {text}"
 
 
-def lines() -> list[str]:
-    """The example, line by line."""
-    label = Label(
+def _label() -> Label:
+    return Label(
         campaign=keccak256(b"an example campaign"),
         item=commitments.commit({"text": "Which digit is it?"}, bytes(32)),
         worker=WORKER.address,
@@ -37,6 +36,11 @@ def lines() -> list[str]:
         suggestion=entries.ZERO32,
         made_at=1_770_000_000,
     )
+
+
+def lines() -> list[str]:
+    """The example, line by line."""
+    label = _label()
     preimage = entries.preimage(label)
     digest = entries.digest(label, DOMAIN)
     entry = entries.encode(label, SESSION_KEY.sign(digest))

