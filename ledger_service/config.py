@@ -11,7 +11,7 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
 from ledger_service.errors import BadInput
@@ -26,6 +26,9 @@ PREFIX = "CROWDLEDGER_"
 DEFAULT_PORT = 8420
 LOOPBACK = ("127.0.0.1", "::1", "localhost")
 MOST_BASIS_POINTS = 2_500  # CampaignEscrow.MAX_FEE_BPS
+# On a chain of our own nothing takes long; elsewhere finality, outages and people do.
+LOCAL_JUDGING_SECONDS = 3_600
+JUDGING_SECONDS = 86_400
 # Read by others: the state directory's module, the set-up, the tests.
 ELSEWHERE = ("STATE", "PYTHON", "SHARED")
 
@@ -52,6 +55,8 @@ class Options:
         domains: authorities under which people reach the API, for EIP-4361.
         origin: the log's name in its checkpoints; None for the one made of chain and contract.
         arbiter: who rules on disputes; None for a key of the state directory, on the local chain only.
+        tokens: what campaigns may pay in; on the local chain its open token is one of them anyway.
+        bond: what a dispute costs if it fails, token minor units.
         confirmations: blocks until a block is final; None asks the chain (its `finalized` block).
     """
 
@@ -64,6 +69,8 @@ class Options:
     origin: str | None = None
     fee_bps: int = 0
     arbiter: str | None = None
+    tokens: tuple[str, ...] = ()
+    bond: int = 1_000_000
     confirmations: int | None = None
     intervals: Intervals = field(default_factory=Intervals)
 
@@ -79,8 +86,9 @@ class Options:
         for domain in self.domains:
             if not _AUTHORITY.fullmatch(domain):
                 raise BadInput(f"{domain!r} is not a domain, with or without a port")
-        if self.arbiter is not None and not _ADDRESS.fullmatch(self.arbiter):
-            raise BadInput(f"the arbiter is an address in lower-case hex, not {self.arbiter!r}")
+        for address in (*self.tokens, *((self.arbiter,) if self.arbiter is not None else ())):
+            if not _ADDRESS.fullmatch(address):
+                raise BadInput(f"{address!r} is not an address: 0x and 40 hexadecimal digits")
         _check_url(self.database_url, "DATABASE_URL", ("postgresql", "postgresql+psycopg"))
         _check_url(self.rpc_url, "the chain's address", ("http", "https"))
 
@@ -106,6 +114,9 @@ class Settings:
     origin: str
     fee_bps: int
     arbiter: str
+    tokens: tuple[str, ...]
+    bond: int
+    judging_seconds: int
     keys: Keys = field(repr=False)
     deployment: Deployment
     confirmations: int | None
@@ -145,6 +156,9 @@ def settle(
         origin=options.origin or default_origin(deployment.chain_id, deployment.provenance_log),
         fee_bps=options.fee_bps,
         arbiter=arbiter,
+        tokens=options.tokens + ((deployment.token,) if deployment.token is not None else ()),
+        bond=options.bond,
+        judging_seconds=LOCAL_JUDGING_SECONDS if options.rpc_url is None else JUDGING_SECONDS,
         keys=keys,
         deployment=deployment,
         confirmations=options.confirmations,
@@ -153,7 +167,8 @@ def settle(
 
 
 _TEXTS = {"RPC_URL": "rpc_url", "HOST": "host", "ORIGIN": "origin", "ARBITER": "arbiter"}
-_NUMBERS = {"PORT": "port", "FEE_BPS": "fee_bps", "CONFIRMATIONS": "confirmations"}
+_NUMBERS = {"PORT": "port", "FEE_BPS": "fee_bps", "BOND": "bond", "CONFIRMATIONS": "confirmations"}
+_LISTS = {"DOMAINS": "domains", "TOKENS": "tokens"}
 
 
 def read_options(environment: Mapping[str, str], given: Mapping[str, object]) -> Options:
@@ -162,27 +177,34 @@ def read_options(environment: Mapping[str, str], given: Mapping[str, object]) ->
     Raises:
         BadInput: a variable that nobody knows, or a value that is none; never with the value of a secret.
     """
-    known = {*ELSEWHERE, *_TEXTS, *_NUMBERS, "DOMAINS"}
+    known = {*ELSEWHERE, *_TEXTS, *_NUMBERS, *_LISTS}
     for name in environment:
         if name.startswith(PREFIX) and name.removeprefix(PREFIX) not in known:
             raise BadInput(
                 f"nobody knows the variable {name}: {', '.join(sorted(PREFIX + k for k in known))}"
             )
-    found: dict[str, object] = {"state": default_state()}
+    found: dict[str, Any] = {"state": default_state()} | _from(environment)
+    found.update((name, value) for name, value in given.items() if value is not None)
+    if "arbiter" in found:
+        found["arbiter"] = str(found["arbiter"]).lower()
+    if "tokens" in found:
+        found["tokens"] = tuple(str(token).lower() for token in found["tokens"])
+    return Options(**found)
+
+
+def _from(environment: Mapping[str, str]) -> dict[str, Any]:
+    found: dict[str, Any] = {}
     if environment.get("DATABASE_URL"):
         found["database_url"] = environment["DATABASE_URL"]
-    for name, attribute in _TEXTS.items():
-        if environment.get(PREFIX + name):
-            found[attribute] = environment[PREFIX + name]
-    for name, attribute in _NUMBERS.items():
-        if environment.get(PREFIX + name):
-            found[attribute] = _number(PREFIX + name, environment[PREFIX + name])
-    if environment.get(PREFIX + "DOMAINS"):
-        found["domains"] = tuple(environment[PREFIX + "DOMAINS"].replace(",", " ").split())
-    found.update((name, value) for name, value in given.items() if value is not None)
-    if isinstance(found.get("arbiter"), str):
-        found["arbiter"] = str(found["arbiter"]).lower()
-    return Options(**found)  # type: ignore[arg-type]  # each value was made for its attribute just above
+    for name, attribute in {**_TEXTS, **_NUMBERS, **_LISTS}.items():
+        text = environment.get(PREFIX + name)
+        if not text:
+            continue
+        if name in _NUMBERS:
+            found[attribute] = _number(PREFIX + name, text)
+        else:
+            found[attribute] = text if name in _TEXTS else tuple(text.replace(",", " ").split())
+    return found
 
 
 def _number(name: str, text: str) -> int:

@@ -12,7 +12,7 @@ from ledger_service.chain.watcher import ChainWatcher
 from ledger_service.chain.writer import ChainWriter
 from ledger_service.config import Settings
 from ledger_service.eip712 import Domain
-from ledger_service.flow.context import Clock, Ledger, SystemClock
+from ledger_service.flow.context import Clock, Ledger, Policy, SystemClock
 from ledger_service.store.chain import Lane
 from ledger_service.store.migrate import upgrade
 from ledger_service.store.store import Store, connect
@@ -79,7 +79,13 @@ def _ledger(settings: Settings, artifacts: contracts.Artifacts, clock: Clock) ->
         domain=Domain(settings.chain_id, deployment.provenance_log),
         operator=wallet,
         lane=Lane(settings.chain_id, wallet.address),
-        fee_bps=settings.fee_bps,
+        policy=Policy(
+            arbiter=settings.arbiter,
+            tokens=frozenset(settings.tokens),
+            bond=settings.bond,
+            fee_bps=settings.fee_bps,
+            judging_seconds=settings.judging_seconds,
+        ),
         clock=clock,
         provenance_log=contracts.ProvenanceLog(artifacts, deployment.provenance_log),
         escrow=contracts.CampaignEscrow(artifacts, deployment.escrow),

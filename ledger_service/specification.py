@@ -13,10 +13,14 @@ from ledger_service.errors import BadInput
 
 FORMAT = "crowdledger-specification@v1"
 MILLION = 1_000_000
-# After labelling closes the work is judged, anchored and posted, which has to happen before the deadline.
-JUDGING_SECONDS = 3_600
+MAX_BYTES = 65_536
 _MAX_TEXT = 20_000
-_MAX_LABELS = 1_000
+_MAX_TEXTS = 200
+MIN_TOLERANCE_PPM = 100  # quantised parameters themselves move by a few ppm
+# Parameters are a matrix per worker: this many numbers can be inferred, committed and audited.
+MAX_PARAMETERS = 4_000_000
+MAX_WORKERS = 3_000  # a payroll of that many fits one transaction
+_HIGHEST_FEE_BPS = 2_500
 _HEX32 = re.compile(r"0x[0-9a-f]{64}\Z")
 Value = TypeVar("Value")
 
@@ -62,6 +66,8 @@ class Specification:
         Raises:
             BadInput: a member missing, unknown, of the wrong kind or out of range.
         """
+        if len(commitments.canonical(document)) > MAX_BYTES:
+            raise BadInput(f"a specification has at most {MAX_BYTES} bytes")
         top = _Reader(document, "specification")
         schema, payment = top.inner("schema"), top.inner("payment")
         review, inference = top.inner("review"), top.inner("inference")
@@ -83,7 +89,7 @@ class Specification:
             min_gold_answers=gold_rule.number("min_answers", 1, 1_000_000),
             min_gold_accuracy_ppm=gold_rule.number("min_accuracy_ppm", 0, MILLION),
             method=inference.text("method"),
-            tolerance_ppm=inference.number("tolerance_ppm", 1, MILLION),
+            tolerance_ppm=inference.number("tolerance_ppm", MIN_TOLERANCE_PPM, MILLION),
             assignment_seconds=top.number("assignment_seconds", 60, 366 * 86_400),
             opens_at=top.number("opens_at", 0, 1 << 40),
             closes_at=top.number("closes_at", 0, 1 << 40),
@@ -99,12 +105,16 @@ class Specification:
     def _check(self) -> None:
         if self.method != "dawid-skene":
             raise BadInput(f"there is no inference method {self.method!r}; there is dawid-skene")
-        if not 2 <= len(set(self.labels)) == len(self.labels) <= _MAX_LABELS:
-            raise BadInput(f"a schema has 2 to {_MAX_LABELS} different labels")
+        if not 2 <= len(set(self.labels)) == len(self.labels):
+            raise BadInput(f"a schema has 2 to {_MAX_TEXTS} different labels")
         if self.items.count < 1 or self.gold.count > self.items.count:
             raise BadInput("a campaign has at least one item, and no more gold answers than items")
         if self.opens_at >= self.closes_at:
             raise BadInput("a campaign opens before it closes")
+        if self.labels_per_item > self.most_workers:
+            raise BadInput(f"with this schema at most {self.most_workers} workers can take part")
+        if self.budget(_HIGHEST_FEE_BPS) > money.MAX_AMOUNT:
+            raise BadInput("all labels together cost more than a payroll can hold (2^64 - 1)")
 
     @property
     def digest(self) -> bytes:
@@ -121,6 +131,11 @@ class Specification:
     def domain_digest(self) -> bytes:
         """SHA-256 of the domain's name: what `Reputation.domain` says."""
         return hashlib.sha256(self.domain.encode()).digest()
+
+    @property
+    def most_workers(self) -> int:
+        """How many workers a campaign can have: what one payroll and one inference run can hold."""
+        return min(MAX_WORKERS, MAX_PARAMETERS // len(self.labels) ** 2)
 
     @property
     def most(self) -> int:
@@ -153,6 +168,8 @@ class _Reader:
         value = self._left.pop(key)
         if type(value) is not kind:
             raise BadInput(f"{self._name}.{key} has to be a {kind.__name__}")
+        if isinstance(value, str | list) and "\x00" in "".join(map(str, value)):
+            raise BadInput(f"{self._name}.{key} has the character U+0000, which cannot be stored")
         return value
 
     def expect(self, key: str, value: str) -> None:
@@ -170,8 +187,8 @@ class _Reader:
 
     def texts(self, key: str) -> tuple[str, ...]:
         values = self.take(key, list)
-        if not all(isinstance(value, str) and 1 <= len(value) <= _MAX_TEXT for value in values):
-            raise BadInput(f"{self._name}.{key} is a list of texts")
+        if len(values) > _MAX_TEXTS or not all(isinstance(value, str) and value for value in values):
+            raise BadInput(f"{self._name}.{key} is a list of at most {_MAX_TEXTS} texts")
         return tuple(values)
 
     def number(self, key: str, low: int, high: int) -> int:

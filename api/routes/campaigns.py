@@ -198,6 +198,14 @@ def put_gold(service: Running, caller: Caller, campaign: CampaignId, body: Golds
         return Received(received=publish.put_gold(uow, caller, campaign, gold))
 
 
+@router.delete("/{campaign}/gold", status_code=204, responses=responses(Unauthenticated, NotYours, Conflict))
+def delete_gold(service: Running, caller: Caller, campaign: CampaignId) -> Response:
+    """Forget the gold answers of a draft, to send other ones."""
+    with service.store.begin() as uow:
+        publish.clear_gold(uow, caller, campaign)
+    return Response(status_code=204)
+
+
 @router.post("/{campaign}/publish", responses=responses(Unauthenticated, NotYours, Conflict))
 def post_publish(service: Running, caller: Caller, campaign: CampaignId) -> Published:
     """Fix items and gold answers: their roots are checked and your signed entry goes into the log."""
@@ -238,7 +246,7 @@ def put_auditor(
 
 @router.get("")
 def get_campaigns(
-    service: Running, after: Position = 0, limit: Annotated[int, Query(ge=1, le=100)] = 20
+    service: Running, after: Position = 0, limit: Annotated[int, Query(ge=1, le=20)] = 20
 ) -> CampaignPage:
     """Published campaigns, oldest first."""
     with service.store.begin() as uow:
@@ -249,9 +257,12 @@ def get_campaigns(
 
 @router.get("/{campaign}", responses=responses(NotYours))
 def get_campaign(service: Running, campaign: CampaignId) -> CampaignBody:
-    """One campaign: its terms and how far it is."""
+    """One published campaign: its terms and how far it is."""
     with service.store.begin() as uow:
-        return _body(uow, service, uow.campaigns.get(campaign))
+        row = uow.campaigns.get(campaign)
+        if row.state == "draft":
+            raise NotYours("there is no such campaign")
+        return _body(uow, service, row)
 
 
 @router.get("/{campaign}/items", responses=responses(Unauthenticated, NotYours))

@@ -5,7 +5,7 @@ from __future__ import annotations
 from fastapi import APIRouter
 
 from api.dependencies import Running
-from api.models import Address, Body
+from api.models import Address, Body, Money
 from api.problems import responses
 from ledger_service.errors import Unavailable
 
@@ -21,7 +21,10 @@ class Info(Body):
     token: Address | None
     operator: Address
     arbiter: Address
+    tokens: list[Address]
+    bond: Money
     fee_bps: int
+    judging_seconds: int
     origin: str
     log_key: str
     now: int
@@ -45,7 +48,10 @@ def info(service: Running) -> Info:
         token=settings.deployment.token,
         operator=service.ledger.operator.address,
         arbiter=settings.arbiter,
+        tokens=sorted(settings.tokens),
+        bond=settings.bond,
         fee_bps=settings.fee_bps,
+        judging_seconds=settings.judging_seconds,
         origin=settings.origin,
         log_key=str(service.store.log_key.verifier),
         now=service.ledger.clock.now(),

@@ -12,6 +12,7 @@ from ledger_service.log import tiles
 router = APIRouter(tags=["log"])
 TEXT = "text/plain; charset=utf-8"
 OCTETS = "application/octet-stream"
+MAX_TILE_INDEX = 1 << 40  # beyond any log, within any column
 IMMUTABLE = "public, max-age=31536000, immutable"
 
 
@@ -34,6 +35,8 @@ def tile(service: Running, path: str) -> Response:
         level, index, width = tiles.parse_path(f"tile/{path}")
     except BadInput as error:
         raise NotYours("the log has no such tile") from error
+    if index >= MAX_TILE_INDEX:
+        raise NotYours("the log has no such tile")
     with service.store.begin() as uow:
         if level is None:
             raw = tiles.encode_bundle(uow.log.entries(index * tiles.WIDTH, width))

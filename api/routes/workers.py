@@ -121,11 +121,11 @@ def post_grant(service: Running, caller: Caller, body: Grant) -> Logged:
 def put_offer(service: Running, caller: Caller, campaign: CampaignId, body: Offer) -> Offered:
     """Join a campaign; sent again, it replaces the offer."""
     with service.store.begin() as uow:
-        return Offered(offers=enrol.offer(uow, caller, campaign, body.items))
+        return Offered(offers=enrol.offer(uow, service.ledger, caller, campaign, body.items))
 
 
 @router.get("/tasks", responses=responses(Unauthenticated))
-def get_tasks(service: Running, caller: Caller, limit: Annotated[int, Query(ge=1, le=500)] = 100) -> Tasks:
+def get_tasks(service: Running, caller: Caller, limit: Annotated[int, Query(ge=1, le=100)] = 20) -> Tasks:
     """What is assigned to you and not answered yet."""
     with service.store.begin() as uow:
         rows = uow.assignments.open_of(caller, service.ledger.clock.now(), limit)

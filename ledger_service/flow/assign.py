@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -57,7 +58,8 @@ def request(uow: UnitOfWork, ledger: Ledger, campaign: CampaignRow) -> Request |
     uow.assignments.expire(campaign.campaign, ledger.clock.now())
     spec = Specification.from_json(campaign.specification)
     existing = uow.assignments.of_campaign(campaign.campaign)
-    candidates = uow.workers.candidates(campaign.campaign)
+    seed = hashlib.sha256(b"lottery" + campaign.campaign + uow.log.head().root).digest()
+    candidates = _admitted(uow, spec, existing, uow.workers.candidates(campaign.campaign), seed)
     counted = [row for row in existing if row.state != "expired"]
     filled: dict[bytes, int] = {}
     load = {candidate.worker: 0 for candidate in candidates}
@@ -84,8 +86,32 @@ def request(uow: UnitOfWork, ledger: Ledger, campaign: CampaignRow) -> Request |
         load=tuple(load[candidate.worker] for candidate in candidates),
         skill_ppm=tuple(row.score if row else UNKNOWN_SKILL_PPM for row in standing),
         error_ppm=tuple(row.standard_error if row else UNKNOWN_ERROR_PPM for row in standing),
-        seed=hashlib.sha256(b"lottery" + campaign.campaign + uow.log.head().root).digest(),
+        seed=seed,
     )
+
+
+def _admitted(
+    uow: UnitOfWork,
+    spec: Specification,
+    existing: Sequence[AssignmentRow],
+    candidates: list[Candidate],
+    seed: bytes,
+) -> list[Candidate]:
+    """Who can take part: all, unless they are more than one run can hold; then those with the best standing
+    beside those who have begun, equals by lottery."""
+    if len(candidates) <= spec.most_workers:
+        return candidates
+    begun = {row.worker for row in existing}
+    known = uow.judgements.reputation(spec.domain_digest, [candidate.worker for candidate in candidates])
+
+    def rank(candidate: Candidate) -> tuple[bool, int, bytes]:
+        standing = known.get(candidate.worker)
+        skill = standing.score if standing else UNKNOWN_SKILL_PPM
+        lot = hashlib.sha256(seed + candidate.worker.encode()).digest()
+        return candidate.worker not in begun, -skill, lot
+
+    admitted = sorted(candidates, key=rank)[: spec.most_workers]
+    return sorted(admitted, key=lambda candidate: candidate.worker)
 
 
 def counts(uow: UnitOfWork, ledger: Ledger, campaign_id: bytes) -> tuple[int, ...]:
@@ -95,16 +121,16 @@ def counts(uow: UnitOfWork, ledger: Ledger, campaign_id: bytes) -> tuple[int, ..
     return (*states, *uow.workers.offered(campaign_id))
 
 
-def match(wanted: Request) -> Match | None:
+def match(wanted: Request, encoder: matching_engine.Encoder) -> Match | None:
     """Solve a request: the slow part, with no transaction open. None when no pair is possible."""
     eligible = _eligible(wanted)
     if not eligible.any():
         return None
-    profiles = matching_engine.encode([_profile(candidate) for candidate in wanted.workers])
+    profiles = encoder.encode([_profile(candidate) for candidate in wanted.workers])
     languages = np.array([_speaks(candidate, wanted.spec) for candidate in wanted.workers], dtype=np.bool_)
     values = matching_engine.score(
         profiles,
-        matching_engine.encode(wanted.texts),
+        encoder.encode(wanted.texts),
         np.array(wanted.skill_ppm, dtype=np.int64),
         np.broadcast_to(languages, eligible.shape),
         standard_error_ppm=np.array(wanted.error_ppm, dtype=np.int64),
@@ -120,7 +146,7 @@ def match(wanted: Request) -> Match | None:
         seed=wanted.seed,
     )
     solution = matching_engine.assign(problem)
-    return Match(problem, solution, matching_engine.model_digest()) if len(solution.pairs) else None
+    return Match(problem, solution, encoder.digest) if len(solution.pairs) else None
 
 
 def assign(uow: UnitOfWork, ledger: Ledger, wanted: Request, found: Match) -> int:

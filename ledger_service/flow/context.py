@@ -35,6 +35,25 @@ class SystemClock:
 
 
 @dataclass(frozen=True, slots=True)
+class Policy:
+    """Which campaigns this service takes; what it works under it has to be able to stand for towards workers.
+
+    Attributes:
+        arbiter: the only arbiter of its campaigns: one of the requester's own could void honest pay.
+        tokens: what pay may be in.
+        bond: what a dispute costs if it fails, token minor units.
+        fee_bps: the operator's fee in basis points of what is settled.
+        judging_seconds: between the end of labelling and the deadline, by which pay has to be posted.
+    """
+
+    arbiter: str
+    tokens: frozenset[str]
+    bond: int
+    fee_bps: int
+    judging_seconds: int
+
+
+@dataclass(frozen=True, slots=True)
 class Ledger:
     """The fixed facts of one deployment, and the operator's key that signs receipts and statements.
 
@@ -46,5 +65,5 @@ class Ledger:
     escrow: CampaignEscrow
     operator: Wallet
     lane: Lane
-    fee_bps: int
+    policy: Policy
     clock: Clock

@@ -5,6 +5,7 @@ from __future__ import annotations
 from ledger_service import entries
 from ledger_service.errors import BadInput, Conflict
 from ledger_service.flow.context import Ledger
+from ledger_service.specification import Specification
 from ledger_service.store.store import UnitOfWork
 from ledger_service.store.workers import GrantRow, WorkerRow
 
@@ -24,6 +25,7 @@ def grant(uow: UnitOfWork, ledger: Ledger, struct: entries.SessionGrant, signatu
         raise BadInput("a session key is a key of its own")
     entries.check_signer(struct, signature, ledger.domain, struct.worker)
     entry = entries.encode(struct, signature)
+    uow.log.lock()  # the same grant sent twice at once: the second waits here and finds the first
     known = uow.workers.grant(entry.leaf)
     if known is not None:
         return known
@@ -47,7 +49,7 @@ def profile(uow: UnitOfWork, worker: WorkerRow) -> None:
     uow.workers.put(worker)
 
 
-def offer(uow: UnitOfWork, worker: str, campaign: bytes, wanted: list[bytes] | None) -> int:
+def offer(uow: UnitOfWork, ledger: Ledger, worker: str, campaign: bytes, wanted: list[bytes] | None) -> int:
     """Join a campaign for the named items, or for any; returns how many items that are.
 
     Raises:
@@ -55,7 +57,8 @@ def offer(uow: UnitOfWork, worker: str, campaign: bytes, wanted: list[bytes] | N
         Conflict: no profile yet, or labelling is over.
     """
     row = uow.campaigns.get(campaign)
-    if row.state not in ("published", "open"):
+    over = ledger.clock.now() >= Specification.from_json(row.specification).closes_at
+    if row.state not in ("published", "open") or row.closing or over:
         raise Conflict("this campaign takes no workers now")
     if uow.workers.get(worker) is None:
         raise Conflict("say first what you can do (PUT /v1/workers/me)")

@@ -9,18 +9,19 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from ledger_service import entries
+from ledger_service import commitments, entries
 from ledger_service.commitments import Json
 from ledger_service.errors import BadInput, Conflict, NotYours
 from ledger_service.flow.context import Ledger
 from ledger_service.log.tree import root_of_data
-from ledger_service.specification import JUDGING_SECONDS, Specification
+from ledger_service.specification import Specification
 from ledger_service.store.campaigns import CampaignRow, GoldRow, ItemRow
 from ledger_service.store.store import UnitOfWork
 from ledger_service.store.vault import Opening
 from ledger_service.terms import Terms, campaign_id
 
 MAX_CONTENT_BYTES = 200_000
+MAX_DRAFTS = 100
 MAX_CLOCK_DRIFT = 600
 MIN_WINDOW, MAX_WINDOW = 86_400, 30 * 86_400
 
@@ -77,6 +78,8 @@ def draft(
     campaign = campaign_id(terms, ledger.domain.chain_id, ledger.escrow.address)
     struct = campaign_struct(campaign, caller, spec, created_at)
     entries.check_signer(struct, signature, ledger.domain, caller)
+    if uow.campaigns.drafts(caller, but=campaign) >= MAX_DRAFTS:
+        raise Conflict(f"you have {MAX_DRAFTS} drafts: publish one first")
     uow.campaigns.add(
         {
             "campaign": campaign,
@@ -124,12 +127,21 @@ def put_gold(uow: UnitOfWork, caller: str, campaign: bytes, gold: Sequence[GoldA
         raise BadInput("a gold answer has to be one of the schema's labels")
     if len({answer.item for answer in gold}) < len(gold):
         raise BadInput("a batch names each item once")
+    unknown = {answer.item for answer in gold} - uow.items.find(campaign, [a.item for a in gold]).keys()
+    if unknown:
+        raise BadInput(f"the campaign has no item 0x{min(unknown).hex()}: send the items first")
     rows = [
         GoldRow(answer.item, answer.opening.commitment, uow.vault.seal(caller, answer.opening))
         for answer in gold
     ]
     uow.items.put_gold(campaign, rows)
     return uow.items.count_gold(campaign)
+
+
+def clear_gold(uow: UnitOfWork, caller: str, campaign: bytes) -> None:
+    """Forget the gold answers of a draft. Raises as `put_gold` does."""
+    _own_draft(uow, caller, campaign)
+    uow.items.clear_gold(campaign)
 
 
 def publish(uow: UnitOfWork, ledger: Ledger, caller: str, campaign: bytes) -> CampaignRow:
@@ -161,8 +173,10 @@ def check_content(content: Json) -> None:
     """
     if not isinstance(content, dict) or not content or not set(content) <= {"text", "image"}:
         raise BadInput("an item's content has text, or an image, or both")
-    if not all(isinstance(value, str) and 0 < len(value) <= MAX_CONTENT_BYTES for value in content.values()):
-        raise BadInput(f"each part of an item's content is a text of 1 to {MAX_CONTENT_BYTES} characters")
+    if not all(isinstance(value, str) and value for value in content.values()):
+        raise BadInput("each part of an item's content is a text")
+    if len(commitments.canonical(content)) > MAX_CONTENT_BYTES:
+        raise BadInput(f"an item's content has at most {MAX_CONTENT_BYTES} bytes")
     if "image" in content and not content["image"].startswith(
         ("data:image/png;base64,", "data:image/jpeg;base64,", "data:image/webp;base64,")
     ):
@@ -177,20 +191,30 @@ def gold_leaf(item: bytes, answer: bytes) -> bytes:
 def _check_terms(ledger: Ledger, caller: str, terms: Terms, spec: Specification, created_at: int) -> None:
     if terms.requester != caller:
         raise BadInput("the terms name another requester")
-    if terms.operator != ledger.operator.address:
-        raise BadInput(f"the terms have to name the operator {ledger.operator.address}")
-    if terms.fee_bps != ledger.fee_bps:
-        raise BadInput(f"the fee of this service is {ledger.fee_bps} basis points")
     if terms.brief != spec.digest:
         raise BadInput("terms.brief is not the digest of the specification")
+    _check_policy(ledger, terms)
     if not MIN_WINDOW <= terms.window <= MAX_WINDOW:
         raise BadInput("the dispute window is 1 to 30 days")
-    if spec.closes_at + JUDGING_SECONDS > terms.deadline:
-        raise BadInput(f"labelling closes at least {JUDGING_SECONDS} s before the deadline")
+    if spec.closes_at + ledger.policy.judging_seconds > terms.deadline:
+        raise BadInput(f"labelling closes at least {ledger.policy.judging_seconds} s before the deadline")
     if spec.closes_at <= ledger.clock.now():
         raise BadInput("labelling would close in the past")
     if abs(ledger.clock.now() - created_at) > MAX_CLOCK_DRIFT:
         raise BadInput("created_at is not now")
+
+
+def _check_policy(ledger: Ledger, terms: Terms) -> None:
+    """Workers rely on these: an arbiter or a token of the requester's own could take their pay."""
+    policy = ledger.policy
+    if terms.operator != ledger.operator.address:
+        raise BadInput(f"the terms have to name the operator {ledger.operator.address}")
+    if terms.arbiter != policy.arbiter:
+        raise BadInput(f"the terms have to name the arbiter {policy.arbiter}")
+    if terms.token not in policy.tokens:
+        raise BadInput(f"campaigns here pay in {', '.join(sorted(policy.tokens)) or 'no token yet'}")
+    if terms.bond != policy.bond or terms.fee_bps != policy.fee_bps:
+        raise BadInput(f"the bond is {policy.bond}, the fee {policy.fee_bps} basis points")
 
 
 def _check_roots(uow: UnitOfWork, campaign: bytes, spec: Specification) -> None:
@@ -205,7 +229,7 @@ def _check_roots(uow: UnitOfWork, campaign: bytes, spec: Specification) -> None:
     if root_of_data(gold_leaf(answer.item, answer.answer) for answer in gold) != spec.gold.root:
         raise Conflict("the gold answers do not give the specification's gold root")
     if not {answer.item for answer in gold} <= set(ids):
-        raise Conflict("a gold answer names an item that the campaign does not have")
+        raise Conflict("a gold answer names an item that was replaced: clear the gold answers first")
 
 
 def _own_draft(uow: UnitOfWork, caller: str, campaign: bytes) -> CampaignRow:

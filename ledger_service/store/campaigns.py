@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import Connection, func, select, update
+from sqlalchemy import Connection, delete, func, select, update
 from sqlalchemy.dialects.postgresql import insert
 
 from ledger_service.commitments import Json
@@ -75,7 +75,11 @@ class Campaigns:
             NotYours: there is none.
         """
         query = select(*columns(campaigns, CampaignRow)).where(campaigns.c.campaign == campaign)
-        found = one(CampaignRow, self._connection.execute(query.with_for_update() if lock else query).first())
+        if lock:
+            # FOR NO KEY UPDATE: rows that merely refer to the campaign can be inserted meanwhile, so that a
+            # label, which holds the log's head, does not wait for a step that waits for the head.
+            query = query.with_for_update(key_share=True)
+        found = one(CampaignRow, self._connection.execute(query).first())
         if found is None:
             raise NotYours("there is no such campaign")
         return found
@@ -90,11 +94,20 @@ class Campaigns:
         )
         return many(CampaignRow, self._connection.execute(query))
 
+    def drafts(self, requester: str, but: bytes) -> int:
+        """How many drafts a requester has, without one."""
+        query = (
+            select(func.count())
+            .where(campaigns.c.requester == requester, campaigns.c.state == "draft")
+            .where(campaigns.c.campaign != but)
+        )
+        return self._connection.scalar(query) or 0
+
     def unfinished(self) -> list[bytes]:
         """Ids of the published campaigns that still have a step to take, oldest first."""
         query = (
             select(campaigns.c.campaign)
-            .where(campaigns.c.state.not_in(["draft", "finished"]))
+            .where(campaigns.c.state.not_in(["draft", "finished", "expired"]))
             .order_by(campaigns.c.number)
         )
         return list(self._connection.scalars(query))
@@ -145,6 +158,10 @@ class Items:
         self._connection.execute(
             row.on_conflict_do_update(index_elements=["campaign", "item"], set_=changed), values
         )
+
+    def clear_gold(self, campaign: bytes) -> None:
+        """Delete the gold answers."""
+        self._connection.execute(delete(gold).where(gold.c.campaign == campaign))
 
     def count(self, campaign: bytes) -> int:
         """How many items there are."""

@@ -56,6 +56,10 @@ class Log:
         """The newest committed head."""
         return self._head(lock=False)
 
+    def lock(self) -> None:
+        """Wait until nobody else appends; nobody does before this transaction ends."""
+        self._head(lock=True)
+
     def append(self, entries: Sequence[Entry]) -> list[int]:
         """Append entries in order; returns their indices.
 

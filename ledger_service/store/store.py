@@ -7,9 +7,9 @@ from contextlib import contextmanager
 from functools import cached_property
 
 from sqlalchemy import Connection, Engine, create_engine
-from sqlalchemy.exc import OperationalError
+from sqlalchemy.exc import DataError, IntegrityError, OperationalError
 
-from ledger_service.errors import Unavailable
+from ledger_service.errors import BadInput, Conflict, Unavailable
 from ledger_service.log.checkpoint import LogKey
 from ledger_service.log.tiles import TileCache
 from ledger_service.store.anchors import Anchors
@@ -112,12 +112,18 @@ class Store:
 
         Raises:
             Unavailable: the database does not answer.
+            BadInput: a value that the database cannot hold (U+0000 in a text, a number beyond its column).
+            Conflict: a row that contradicts one that is there.
         """
         try:
             with self.engine.begin() as connection:
                 yield UnitOfWork(connection, self)
         except OperationalError as error:
             raise Unavailable("the database does not answer") from error
+        except DataError as error:
+            raise BadInput("a value that cannot be stored") from error
+        except IntegrityError as error:
+            raise Conflict("this contradicts what is stored already") from error
 
     def close(self) -> None:
         """Close all connections."""
@@ -126,4 +132,7 @@ class Store:
 
 def connect(database_url: str) -> Engine:
     """An engine for a PostgreSQL URL (psycopg 3)."""
-    return create_engine(database_url, pool_pre_ping=True, pool_size=10, max_overflow=10)
+    # Bound values are content, statements and nonces: they stay out of error messages.
+    return create_engine(
+        database_url, pool_pre_ping=True, pool_size=10, max_overflow=10, hide_parameters=True
+    )

@@ -24,7 +24,7 @@ from ledger_service.store.metadata import metadata
 
 CAMPAIGN_STATES = (
     "draft", "published", "open", "closed", "reviewed",
-    "inferred", "payable", "posted", "settled", "finished",
+    "inferred", "payable", "posted", "settled", "finished", "expired",
 )  # fmt: skip
 _states = ", ".join(f"'{state}'" for state in CAMPAIGN_STATES)
 
@@ -98,7 +98,8 @@ items = Table(
     Column("position", BigInteger, primary_key=True, autoincrement=False),
     Column("item", LargeBinary, nullable=False),
     Column("opening", LargeBinary, nullable=False),
-    UniqueConstraint("campaign", "item"),
+    # Deferred, so that two items can change places.
+    UniqueConstraint("campaign", "item", deferrable=True, initially="DEFERRED"),
 )
 
 gold = Table(

@@ -10,7 +10,7 @@ from __future__ import annotations
 import hashlib
 import hmac
 import os
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
@@ -30,8 +30,8 @@ _KEY_BYTES = 32
 class Opening:
     """A JSON value and the salt under which it is committed."""
 
-    content: Json
-    salt: bytes
+    content: Json = field(repr=False)
+    salt: bytes = field(repr=False)
 
     @property
     def commitment(self) -> bytes:

@@ -18,10 +18,10 @@ EXAMPLES = """\
   crowdledger serve
   crowdledger serve --port 0 --state /tmp/ledger
   DATABASE_URL=postgresql://ledger@db/ledger crowdledger serve --rpc https://rpc.example.org \\
-      --host 0.0.0.0 --domain ledger.example.org --arbiter 0x…
+      --host 0.0.0.0 --domain ledger.example.org --arbiter 0x… --token 0x…
 
 Each option can also be given in the environment: CROWDLEDGER_STATE, _RPC_URL, _HOST, _PORT, _DOMAINS,
-_ORIGIN, _ARBITER, _FEE_BPS, _CONFIRMATIONS.
+_ORIGIN, _ARBITER, _TOKENS, _BOND, _FEE_BPS, _CONFIRMATIONS.
 """
 
 
@@ -44,7 +44,15 @@ def parser() -> argparse.ArgumentParser:
         help="a name under which people reach the API",
     )
     made.add_argument("--origin", metavar="NAME", help="the log's name in its checkpoints")
-    made.add_argument("--arbiter", metavar="ADDRESS", help="who rules on disputes")
+    made.add_argument("--arbiter", metavar="ADDRESS", help="who rules on disputes, in all campaigns")
+    made.add_argument(
+        "--token",
+        dest="tokens",
+        action="append",
+        metavar="ADDRESS",
+        help="an ERC-20 that campaigns may pay in; may be given several times",
+    )
+    made.add_argument("--bond", type=int, metavar="N", help="what a failed dispute costs, token minor units")
     made.add_argument(
         "--fee-bps", type=int, metavar="N", help="our fee, in 1/10,000 of what is paid (default: 0)"
     )
@@ -60,8 +68,9 @@ def parser() -> argparse.ArgumentParser:
 def run(argv: Sequence[str]) -> int:
     """Serve; the exit status."""
     given = vars(parser().parse_args(argv))
-    if given["domains"] is not None:
-        given["domains"] = tuple(given["domains"])
+    for name in ("domains", "tokens"):
+        if given[name] is not None:
+            given[name] = tuple(given[name])
     from ledger_service.config import read_options
     from scripts.cli import startup
     from scripts.cli.signals import ending_cleanly

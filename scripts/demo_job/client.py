@@ -6,7 +6,6 @@ answered or patience ends. A session that the service no longer knows is opened 
 
 from __future__ import annotations
 
-import hashlib
 import json
 import threading
 import time
@@ -73,9 +72,7 @@ class Connection:
         content = None if body is None else json.dumps(body).encode()
         head = dict(headers or {})
         if content is not None:
-            # A repeated call has the same key, so that the service can tell it from a second one.
             head["Content-Type"] = "application/json"
-            head["Idempotency-Key"] = hashlib.sha256(f"{method} {path}".encode() + content).hexdigest()
         give_up, pause = time.monotonic() + self._patience, 0.1
         while True:
             if self.stop.is_set():

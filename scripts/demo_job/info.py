@@ -18,6 +18,7 @@ class Info:
     token: str
     operator: str
     arbiter: str
+    bond: int
     fee_bps: int
     log_key: str
     rpc_url: str
@@ -38,6 +39,7 @@ class Info:
             token=value["token"],
             operator=value["operator"],
             arbiter=value["arbiter"],
+            bond=int(value["bond"]),
             fee_bps=value["fee_bps"],
             log_key=value["log_key"],
             rpc_url=value["rpc_url"],

@@ -19,7 +19,6 @@ from scripts.demo_job.rpc import Chain, Order
 
 HOUR, DAY = 3600, 86_400
 PER_LABEL, AGREEMENT_BONUS = 50_000, 10_000  # 0.05 and 0.01 of a token with six decimals
-BOND = 1_000_000
 WINDOW = DAY
 ITEMS_A_REQUEST = 200
 Json = Any
@@ -192,7 +191,7 @@ class Requester:
             fee_bps=self._info.fee_bps,
             window=WINDOW,
             deadline=deadline,
-            bond=BOND,
+            bond=self._info.bond,
             brief=commitments.digest(specification),
         )
 

@@ -62,6 +62,9 @@ def client(world: World, tmp_path: Path) -> Iterator[TestClient]:
         origin=world.store.log_key.name,
         fee_bps=250,
         arbiter=wallet("arbiter").address,
+        tokens=(TOKEN,),
+        bond=1_000_000,
+        judging_seconds=3_600,
         keys=Keys(world.operator.secret(), seeded("log key"), seeded("storage key")),
         deployment=Deployment(CHAIN, LOG, ESCROW, TOKEN, world.operator.address, 0),
         confirmations=0,
@@ -223,6 +226,17 @@ def test_only_requester_and_auditors_read_a_campaigns_content(
     assert [other.call("GET", page).status_code for page in pages] == [200] * 4
 
 
+def test_a_draft_is_not_shown_to_anybody(world: World, client: TestClient) -> None:
+    ask = world.ask()
+    world.draft(ask)
+    assert client.get(f"/v1/campaigns/{show(ask.campaign)}").status_code == 404
+
+
+def test_a_text_that_cannot_be_stored_is_refused(client: TestClient) -> None:
+    profile = {"skills": ["a\x00b"], "languages": ["en"], "capacity": 1}
+    assert Caller(client, wallet("ada")).call("PUT", "/v1/workers/me", profile).status_code == 400
+
+
 def test_a_stranger_changes_nothing_of_a_campaign(world: World, client: TestClient) -> None:
     ask = world.ask()
     world.draft(ask)
@@ -300,7 +314,16 @@ def test_the_log_is_served_as_tiles_that_give_the_checkpoints_root(
 
 @pytest.mark.parametrize(
     "path",
-    ["/tile/0/001", "/tile/0/000", "/tile/64/000", "/tile/0/0", "/tile/x/000", "/tile/entries/000.p/256"],
+    [
+        "/tile/0/001",
+        "/tile/0/000",
+        "/tile/64/000",
+        "/tile/0/0",
+        "/tile/x/000",
+        "/tile/entries/000.p/256",
+        "/tile/0/" + "x999/" * 8 + "999",
+        "/tile/entries/" + "x999/" * 8 + "999",
+    ],
 )
 def test_a_tile_that_is_not_there_is_a_404(client: TestClient, path: str) -> None:
     assert client.get(path).status_code == 404

@@ -130,6 +130,19 @@ def test_an_overdue_answer_is_refused_and_its_item_is_assigned_again(world: Worl
     assert len(world.tasks("cyd")) + len(world.tasks("dan")) == 12
 
 
+def test_no_more_workers_take_part_than_one_run_can_hold(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("ledger_service.specification.MAX_WORKERS", 3)
+    made = world.ask(items=4, labels_per_item=3)
+    world.open(made)
+    for name in ("ada", "bob", "cyd", "dan", "eve"):
+        world.join(name, made)
+    assert world.match(made) == 12
+    first = {name for name in ("ada", "bob", "cyd", "dan", "eve") if world.tasks(name)}
+    assert len(first) == 3
+
+
 def test_nothing_is_assigned_once_labelling_is_to_end(world: World, ask: Ask) -> None:
     world.join("cyd", ask)
     world.clock.time = ask.document["closes_at"]
@@ -149,6 +162,48 @@ def test_a_grant_sent_again_is_the_same_entry(world: World, ask: Ask) -> None:
     size = world.size()
     world.join("ada", ask)
     assert world.size() == size
+
+
+def test_the_same_grant_sent_many_times_at_once_is_one_entry(world: World) -> None:
+    struct = entries.SessionGrant(
+        wallet("ada").address, wallet("key").address, entries.ZERO32, START, START + 10
+    )
+    signature = wallet("ada").sign(entries.digest(struct, world.ledger.domain))
+
+    def send(_: int) -> int:
+        with world.store.begin() as uow:
+            return enrol.grant(uow, world.ledger, struct, signature).index
+
+    with ThreadPoolExecutor(8) as pool:
+        assert set(pool.map(send, range(16))) == {0}
+    assert world.size() == 1
+
+
+def test_labels_and_a_matching_at_once_do_not_block_each_other(world: World) -> None:
+    ask = world.ask(items=30, labels_per_item=2)
+    world.open(ask)
+    world.join("ada", ask, capacity=25)
+    world.match(ask)
+    given = [world.submission("ada", ask, item, "cat") for item in world.tasks("ada")]
+    world.join("bob", ask, capacity=25)
+    world.join("cyd", ask, capacity=25)
+    with ThreadPoolExecutor(2) as pool:
+        labels = [pool.submit(world.hand_in, "ada", [one]) for one in given]
+        matched = pool.submit(world.match, ask)
+        assert all(len(one.result()) == 1 for one in labels)
+        assert matched.result() == 35
+
+
+def test_workers_join_only_while_there_is_something_to_do(world: World, ask: Ask) -> None:
+    with world.store.begin() as uow:
+        uow.campaigns.change(ask.campaign, closing=True)
+    with pytest.raises(Conflict, match="no workers"):
+        world.join("eve", ask)
+    with world.store.begin() as uow:
+        uow.campaigns.change(ask.campaign, closing=False)
+    world.clock.time = ask.document["closes_at"]
+    with pytest.raises(Conflict, match="no workers"), world.store.begin() as uow:
+        enrol.offer(uow, world.ledger, wallet("ada").address, ask.campaign, None)
 
 
 def test_a_grant_has_to_be_signed_by_the_worker(world: World) -> None:

@@ -53,6 +53,9 @@ def test_somebody_elses_signature_makes_no_draft(world: World) -> None:
         ({"requester": wallet("stranger").address}, "another requester"),
         ({"operator": wallet("stranger").address}, "name the operator"),
         ({"fee_bps": 1}, "basis points"),
+        ({"bond": 0}, "bond"),
+        ({"arbiter": wallet("friend of the requester").address}, "arbiter"),
+        ({"token": "0x" + "ee" * 20}, "pay in"),
         ({"brief": bytes(32)}, "brief"),
         ({"window": 60}, "window"),
         ({"deadline": START + 86_400 + 3_599}, "before the deadline"),
@@ -136,6 +139,7 @@ def test_items_are_fixed_once_published(world: World) -> None:
         {"image": "https://example.org/a.png"},
         {"image": "data:text/html;base64,AAAA"},
         {"text": "x" * 200_001},
+        {"text": "é" * 100_001},
     ],
 )
 def test_content_that_cannot_be_shown_is_refused(content: Any) -> None:
@@ -158,8 +162,68 @@ def test_a_campaign_opens_only_with_its_whole_budget(world: World) -> None:
     assert budget == 6 * 2 * 60_000 * 10_250 // 10_000
     world.event("Deposited", id="0x" + ask.campaign.hex(), amount=str(budget - 1))
     with world.store.begin() as uow:
-        assert not fund.fund(uow, ask.campaign)
+        assert not fund.fund(uow, world.ledger, ask.campaign)
     world.event("Deposited", id="0x" + ask.campaign.hex(), amount="1")
     with world.store.begin() as uow:
-        assert fund.fund(uow, ask.campaign)
+        assert fund.fund(uow, world.ledger, ask.campaign)
     assert world.state(ask) == "open"
+
+
+def test_a_campaign_that_is_not_funded_in_time_expires(world: World) -> None:
+    ask = world.ask()
+    world.publish(ask)
+    world.clock.time = ask.document["closes_at"]
+    with world.store.begin() as uow:
+        assert fund.fund(uow, world.ledger, ask.campaign)
+        assert uow.campaigns.unfinished() == []
+    assert world.state(ask) == "expired"
+
+
+def test_gold_for_an_unknown_item_is_refused(world: World) -> None:
+    ask = world.ask()
+    world.draft(ask)
+    with pytest.raises(BadInput, match="send the items first"), world.store.begin() as uow:
+        publish.put_gold(uow, world.requester.address, ask.campaign, ask.gold)
+
+
+def test_gold_that_was_a_mistake_can_be_cleared(world: World) -> None:
+    ask = world.ask()
+    world.draft(ask)
+    world.fill(ask)
+    stray = publish.GoldAnswer(ask.items[5].commitment, opening({"label": LABELS[0]}, "stray"))
+    with world.store.begin() as uow:
+        assert publish.put_gold(uow, world.requester.address, ask.campaign, [stray]) == 3
+    with pytest.raises(Conflict), world.store.begin() as uow:
+        publish.publish(uow, world.ledger, world.requester.address, ask.campaign)
+    with world.store.begin() as uow:
+        publish.clear_gold(uow, world.requester.address, ask.campaign)
+    world.fill(ask)
+    with world.store.begin() as uow:
+        publish.publish(uow, world.ledger, world.requester.address, ask.campaign)
+    assert world.state(ask) == "published"
+
+
+def test_items_can_change_places_and_stay_single(world: World) -> None:
+    ask = world.ask()
+    world.draft(ask)
+    world.fill(ask)
+
+    def put(*items: publish.Item) -> None:
+        with world.store.begin() as uow:
+            publish.put_items(uow, world.requester.address, ask.campaign, items)
+
+    put(publish.Item(0, ask.items[1]), publish.Item(1, ask.items[0]))
+    with pytest.raises(Conflict):
+        put(publish.Item(2, ask.items[0]))
+    with world.store.begin() as uow:
+        ids = [one.commitment for one in ask.items]
+        assert uow.items.ids(ask.campaign) == [ids[1], ids[0], *ids[2:]]
+
+
+def test_drafts_are_limited_for_each_requester(world: World) -> None:
+    asks = [world.ask(items=1, labels_per_item=1, gold=0, title=f"Campaign {i}") for i in range(101)]
+    for ask in asks[:100]:
+        world.draft(ask)
+    with pytest.raises(Conflict, match="drafts"):
+        world.draft(asks[100])
+    assert world.draft(asks[0]) == asks[0].campaign

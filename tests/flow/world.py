@@ -19,7 +19,7 @@ from ledger_service.chain.abi import load_artifacts
 from ledger_service.chain.compile import compile_contracts
 from ledger_service.eip712 import Domain
 from ledger_service.flow import assign, enrol, fund, infer, label, publish, review, settle
-from ledger_service.flow.context import Ledger
+from ledger_service.flow.context import Ledger, Policy
 from ledger_service.log.checkpoint import LogKey, default_origin
 from ledger_service.log.receipts import SignedReceipt
 from ledger_service.log.tree import root_of_data
@@ -31,6 +31,7 @@ from ledger_service.store.store import Store
 from ledger_service.store.vault import Opening
 from ledger_service.store.workers import WorkerRow
 from ledger_service.terms import Terms, campaign_id
+from matching_engine import Encoder
 
 PROJECT = Path(__file__).parents[2]
 CHAIN = 31337
@@ -88,6 +89,7 @@ class World:
     clock: SetClock = field(default_factory=SetClock)
     requester: Wallet = field(default_factory=lambda: wallet("requester"))
     operator: Wallet = field(default_factory=lambda: wallet("operator"))
+    encoder: Encoder = field(default_factory=Encoder)
 
     def __post_init__(self) -> None:
         key = LogKey(default_origin(CHAIN, LOG), seeded("log key"))
@@ -97,7 +99,13 @@ class World:
             domain=Domain(CHAIN, LOG),
             operator=self.operator,
             lane=Lane(CHAIN, self.operator.address),
-            fee_bps=250,
+            policy=Policy(
+                arbiter=wallet("arbiter").address,
+                tokens=frozenset({TOKEN}),
+                bond=1_000_000,
+                fee_bps=250,
+                judging_seconds=3_600,
+            ),
             clock=self.clock,
             provenance_log=contracts.ProvenanceLog(compiled, LOG),
             escrow=contracts.CampaignEscrow(compiled, ESCROW),
@@ -197,7 +205,7 @@ class World:
             "Deposited", id="0x" + ask.campaign.hex(), amount=str(budget), **{"from": self.requester.address}
         )
         with self.store.begin() as uow:
-            assert fund.fund(uow, ask.campaign)
+            assert fund.fund(uow, self.ledger, ask.campaign)
 
     def join(self, name: str, ask: Ask, *, capacity: int = 100) -> Wallet:
         """A worker signs a grant for a session key of its own, and joins the campaign."""
@@ -209,14 +217,14 @@ class World:
         with self.store.begin() as uow:
             enrol.profile(uow, WorkerRow(worker.address, ["animals"], ["en"], capacity))
             enrol.grant(uow, self.ledger, struct, signature)
-            enrol.offer(uow, worker.address, ask.campaign, None)
+            enrol.offer(uow, self.ledger, worker.address, ask.campaign, None)
         return worker
 
     def match(self, ask: Ask) -> int:
         """One matching run; how many assignments it made."""
         with self.store.begin() as uow:
             wanted = assign.request(uow, self.ledger, uow.campaigns.get(ask.campaign))
-        found = assign.match(wanted) if wanted else None
+        found = assign.match(wanted, self.encoder) if wanted else None
         if wanted is None or found is None:
             return 0
         with self.store.begin() as uow:

@@ -62,7 +62,7 @@ def _campaigns() -> None:
         sa.Column("index", sa.BigInteger(), nullable=True),
         sa.CheckConstraint(
             "state IN ('draft', 'published', 'open', 'closed', 'reviewed', "
-            "'inferred', 'payable', 'posted', 'settled', 'finished')",
+            "'inferred', 'payable', 'posted', 'settled', 'finished', 'expired')",
             name=op.f("ck_campaigns_state"),
         ),
         sa.PrimaryKeyConstraint("number", name=op.f("pk_campaigns")),
@@ -218,7 +218,13 @@ def _items() -> None:
             ["campaign"], ["campaigns.campaign"], name=op.f("fk_items_campaign_campaigns")
         ),
         sa.PrimaryKeyConstraint("campaign", "position", name=op.f("pk_items")),
-        sa.UniqueConstraint("campaign", "item", name=op.f("uq_items_campaign_item")),
+        sa.UniqueConstraint(
+            "campaign",
+            "item",
+            name=op.f("uq_items_campaign_item"),
+            deferrable=True,
+            initially="DEFERRED",
+        ),
     )
 
 
