@@ -6,7 +6,7 @@ from importlib.metadata import version
 
 from fastapi import FastAPI
 
-from api import problems
+from api import docs, problems
 from api.limits import BodyLimit
 from api.routes import audits, auth, campaigns, info, labels, log, payouts, workers
 from ledger_service.service import Service
@@ -20,9 +20,16 @@ seconds since 1970. Writing twice what was written changes nothing, so every req
 
 def create_app(service: Service) -> FastAPI:
     """The application; it answers with `service` and owns none of its parts."""
-    app = FastAPI(title="crowdledger", version=version("crowdledger"), description=DESCRIPTION)
+    app = FastAPI(
+        title="crowdledger",
+        version=version("crowdledger"),
+        description=DESCRIPTION,
+        docs_url=None,  # FastAPI's pages load their scripts from elsewhere
+        redoc_url=None,
+    )
     app.state.service = service
     problems.install(app)
+    docs.install(app)
     app.add_middleware(BodyLimit)
     for module in (info, auth, workers, campaigns, labels, payouts, audits, log):
         app.include_router(module.router)
