@@ -10,23 +10,43 @@ import logging
 import time
 from collections.abc import Callable
 
-from ledger_service.chain.contracts import Stage
-from ledger_service.errors import Corrupt, LedgerError, Unavailable
+from ledger_service.chain.contracts import CampaignState, Stage
 from ledger_service.flow import anchor, assign, fund, infer, review, settle
+from ledger_service.retries import Retries
 from ledger_service.service import Service
 from ledger_service.specification import Specification
+from ledger_service.store.store import UnitOfWork
+from matching_engine import Encoder
 
 _log = logging.getLogger(__name__)
 # How long a fruitless matching is believed while nothing that can be counted has changed.
 REMATCH_SECONDS = 30.0
+# How often the contract is asked about a payroll whose time the ledger does not know.
+LOOK_SECONDS = 10
+# A chain that makes blocks only when there is something to do shows no new time: so late it is asked anyway.
+STILL_CHAIN_SECONDS = 30
+_WATCHER_SECONDS = 60.0
+
+
+class Stopping(Exception):
+    """The service is being stopped; what was under way is done again after the next start."""
 
 
 class Rounds:
-    """Takes campaigns forward; one at a time runs."""
+    """Takes campaigns forward; one at a time runs.
 
-    def __init__(self, service: Service, *, monotonic: Callable[[], float] = time.monotonic) -> None:
-        self._service = service
-        self._monotonic = monotonic
+    Args:
+        stopping: asked between campaigns and between a matching's batches; when true, the round ends early.
+    """
+
+    def __init__(
+        self,
+        service: Service,
+        *,
+        monotonic: Callable[[], float] = time.monotonic,
+        stopping: Callable[[], bool] = lambda: False,
+    ) -> None:
+        self._service, self._monotonic, self._stopping = service, monotonic, stopping
         self._steps: dict[str, Callable[[bytes], bool]] = {
             "published": self._published,
             "open": self._open,
@@ -37,43 +57,42 @@ class Rounds:
             "posted": self._posted,
             "settled": self._settled,
         }
+        self._retries = Retries(monotonic=monotonic)
+        self._encoder = Encoder(between=self._check_stopping)
         self._fruitless: dict[bytes, tuple[object, float]] = {}
-        self._stopped: set[bytes] = set()
+        self._looks: dict[bytes, int] = {}  # when the contract is asked about a posted payroll next
+        self._voided: set[bytes] = set()
+        self._collected: set[bytes] = set()
         self._anchored_at = float("-inf")
 
     def step(self) -> bool:
-        """One round; whether anything moved.
+        """One round; whether anything moved. What fails in one campaign, or in anchoring, fails there alone.
 
         Raises:
-            Corrupt: the chain contradicts what was sent to it.
+            Unavailable: the database does not answer.
         """
         self._service.refresh_clock()
+        moved = self._retries.attempt("anchoring", self._note_anchored)
         with self._service.store.begin() as uow:
-            moved = anchor.anchored(uow, self._service.ledger) is not None
             campaigns = uow.campaigns.unfinished()
         for campaign in campaigns:
+            if self._stopping():
+                return False
             moved |= self._advance(campaign)
-        return self._anchor_when_due() or moved
+        return self._retries.attempt("anchoring", self._anchor_when_due) or moved
 
     def _advance(self, campaign: bytes) -> bool:
-        if campaign in self._stopped:
-            return False
-        try:
-            with self._service.store.begin() as uow:
-                state = uow.campaigns.get(campaign).state
-            step = self._steps.get(state)
-            return step is not None and step(campaign)
-        except Unavailable as error:
-            _log.warning("campaign 0x%s waits: %s", campaign.hex(), error)
-        except (LedgerError, ValueError):
-            # One campaign that contradicts itself must not hold up the others' pay.
-            self._stopped.add(campaign)
-            _log.exception("campaign 0x%s stands still until the service is started again", campaign.hex())
-        return False
+        return self._retries.attempt(f"campaign 0x{campaign.hex()}", lambda: self._take(campaign))
+
+    def _take(self, campaign: bytes) -> bool:
+        with self._service.store.begin() as uow:
+            state = uow.campaigns.get(campaign).state
+        step = self._steps.get(state)
+        return step is not None and step(campaign)
 
     def _published(self, campaign: bytes) -> bool:
         with self._service.store.begin() as uow:
-            return fund.fund(uow, campaign)
+            return fund.fund(uow, self._service.ledger, campaign)
 
     def _open(self, campaign: bytes) -> bool:
         with self._service.store.begin() as uow:
@@ -93,12 +112,19 @@ class Rounds:
             if known == counts and self._monotonic() - since < REMATCH_SECONDS:
                 return False
             wanted = assign.request(uow, ledger, row)
-        found = assign.match(wanted) if wanted else None
+        try:
+            found = assign.match(wanted, self._encoder) if wanted else None
+        except Stopping:
+            return False
         if wanted is None or found is None:
             self._fruitless[campaign] = (counts, self._monotonic())
             return False
         with self._service.store.begin() as uow:
             return assign.assign(uow, ledger, wanted, found) > 0
+
+    def _check_stopping(self) -> None:
+        if self._stopping():
+            raise Stopping
 
     def _closed(self, campaign: bytes) -> bool:
         with self._service.store.begin() as uow:
@@ -119,25 +145,75 @@ class Rounds:
         return True
 
     def _payable(self, campaign: bytes) -> bool:
+        ledger = self._service.ledger
         with self._service.store.begin() as uow:
-            ledger = self._service.ledger
-            return settle.post(uow, ledger, campaign) or settle.posted(uow, ledger, campaign)
+            if settle.finish(uow, campaign) or settle.post(uow, ledger, campaign):
+                return True
+        return self._unless_refused(lambda uow: settle.posted(uow, ledger, campaign))
 
     def _posted(self, campaign: bytes) -> bool:
+        ledger = self._service.ledger
         with self._service.store.begin() as uow:
-            if settle.settled(uow, self._service.ledger, campaign):
+            if settle.finish(uow, campaign) or settle.settled(uow, ledger, campaign):
                 return True
+            voided, closing = settle.voided(uow, campaign), settle.closing(uow, ledger, campaign)
             window = uow.campaigns.get(campaign).escrow_terms.window
+        if voided:
+            self._say_voided(campaign)
+        elif not closing and self._window_is_over(campaign, window):
+            return self._unless_refused(lambda uow: settle.close_window(uow, ledger, campaign))
+        return False
+
+    def _say_voided(self, campaign: bytes) -> None:
+        if campaign not in self._voided:
+            self._voided.add(campaign)
+            _log.error("alarm: the arbiter declared the payroll of campaign 0x%s void", campaign.hex())
+
+    def _window_is_over(self, campaign: bytes, window: int) -> bool:
+        """Whether the contract would settle now. It is not asked before it can have anything new to say."""
+        now = self._service.ledger.clock.now()
+        if now < self._looks.get(campaign, 0):
+            return False
         state = self._service.ledger.escrow.campaign(self._service.client, campaign)
-        waits = state.stage in (Stage.PENDING, Stage.CONFIRMED)
-        if waits and self._service.client.head().timestamp >= state.posted_at + window:
-            with self._service.store.begin() as uow:
-                settle.close_window(uow, self._service.ledger, campaign)
+        settles_at = state.settles_at(window)
+        if settles_at is not None:
+            head = self._service.client.head().timestamp
+            if max(head, now - STILL_CHAIN_SECONDS) >= settles_at:
+                return True
+        self._looks[campaign] = _next_look(state, settles_at, now)
         return False
 
     def _settled(self, campaign: bytes) -> bool:
+        ledger = self._service.ledger
         with self._service.store.begin() as uow:
-            return settle.finish(uow, campaign)
+            if settle.finish(uow, campaign):
+                return True
+            refused = settle.fee_refused(uow, ledger, campaign)
+            fee = settle.fee(uow, campaign)
+        if not refused or campaign in self._collected:
+            return False
+        if ledger.escrow.campaign(self._service.client, campaign).fee_collected >= fee:
+            self._collected.add(campaign)  # anyone may call for it, and somebody has
+            return False
+        return self._unless_refused(lambda uow: settle.collect_fee(uow, ledger, campaign))
+
+    def _unless_refused(self, step: Callable[[UnitOfWork], bool]) -> bool:
+        """Take a step that needs the chain; where the chain has refused, ask it again if that may help.
+
+        Raises:
+            RefusedByChain: it has refused; said once, and the step waits longer each time.
+        """
+        try:
+            with self._service.store.begin() as uow:
+                return step(uow)
+        except anchor.RefusedByChain as refusal:
+            with self._service.store.begin() as uow:
+                anchor.ask_again(uow, self._service.ledger, refusal.key)
+            raise
+
+    def _note_anchored(self) -> bool:
+        ledger = self._service.ledger
+        return self._unless_refused(lambda uow: anchor.anchored(uow, ledger) is not None)
 
     def _anchor_when_due(self) -> bool:
         """Anchor at the set interval, and at once when a campaign waits for it to be paid."""
@@ -151,28 +227,28 @@ class Rounds:
         return size is not None
 
 
-class Background:
-    """The service's own work, beside the requests: chain writer, chain watcher, rounds."""
+def _next_look(state: CampaignState, settles_at: int | None, now: int) -> int:
+    """When the contract's answer can be another one, in the ledger's time.
 
-    def __init__(self, service: Service) -> None:
-        self._service, self._rounds = service, Rounds(service)
+    A pending payroll settles no earlier than it says; a disputed one may be ruled on at any time; and what is
+    settled or void there will be told by an event.
+    """
+    if settles_at is None or state.stage is Stage.DISPUTED:
+        return now + LOOK_SECONDS
+    return settles_at
+
+
+class ChainWork:
+    """What is done with the chain beside requests and rounds: the chain writer and the chain watcher."""
+
+    def __init__(self, service: Service, *, monotonic: Callable[[], float] = time.monotonic) -> None:
+        self._service = service
+        self._retries = Retries(longest=_WATCHER_SECONDS, monotonic=monotonic)
 
     def step(self) -> bool:
-        """One pass over all three; whether it is worth asking again at once.
-
-        What does not answer now is asked again later. What contradicts itself is said in the log on every
-        pass and stops only its own part.
-        """
-        return any([self._part(part) for part in (self._write, self._watch, self._rounds.step)])
-
-    def _part(self, part: Callable[[], bool]) -> bool:
-        try:
-            return part()
-        except Unavailable as error:
-            _log.warning("%s", error)
-        except Corrupt:
-            _log.exception("alarm")
-        return False
+        """One pass over both, of which one goes on when the other fails; whether to ask again at once."""
+        wrote = self._retries.attempt("the chain writer", self._write)
+        return self._retries.attempt("the chain watcher", self._watch) or wrote
 
     def _write(self) -> bool:
         return self._service.writer.step().busy

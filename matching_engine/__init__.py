@@ -5,7 +5,7 @@ Nothing here knows a database or a chain, and importing this package does not lo
 """
 
 from matching_engine.assign import assign
-from matching_engine.encoder import encode, model_digest
+from matching_engine.encoder import Encoder, encode, model_digest
 from matching_engine.problem import (
     Assignment,
     Certificate,
@@ -19,6 +19,7 @@ from matching_engine.scoring import score
 __all__ = [
     "Assignment",
     "Certificate",
+    "Encoder",
     "Problem",
     "assign",
     "certify",

@@ -60,6 +60,17 @@ class CampaignState:
     disputed_at: int
     evidence: int
 
+    def settles_at(self, window: int) -> int | None:
+        """The block time from which the posted payroll settles (`_settlesAt`); None where there is none.
+
+        A dispute on which the arbiter stays silent lapses two windows after it was opened.
+        """
+        if self.stage is Stage.EMPTY:
+            return None
+        if self.stage is Stage.DISPUTED:
+            return self.disputed_at + 2 * window
+        return self.posted_at + window
+
 
 @dataclass(frozen=True, slots=True)
 class Claim:

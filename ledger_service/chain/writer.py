@@ -18,8 +18,9 @@ next `step` goes on from the rows, on the normal path.
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
+from enum import Enum, auto
 from typing import Protocol
 
 from ledger_service.chain import abi
@@ -28,11 +29,11 @@ from ledger_service.chain.fees import FeeLimits, Fees, raised, suggest
 from ledger_service.chain.observe import Absent, Found, Outcome, Sight, Taken
 from ledger_service.chain.rpc import Reverted, RpcRefused
 from ledger_service.chain.signer import Signer, Transaction
-from ledger_service.errors import BadInput, Corrupt
+from ledger_service.errors import Corrupt, Unavailable
 from ledger_service.signing import keccak256
 from ledger_service.store.chain import Attempt, ChainIntents, Connection, Intent, Lane, State, Transactions
 
-MAX_DATA_BYTES = 126 * 1024  # nodes refuse transactions above 128 KiB
+_QUEUE_PAGE = 16
 _GAS_PER_TRANSACTION = 1 << 24  # EIP-7825
 _UNMINED = (State.SIGNED, State.BROADCAST)
 _log = logging.getLogger(__name__)
@@ -78,6 +79,15 @@ class StepReport:
         return bool(self.moved or self.signed or self.sent)
 
 
+class _Unsigned(Enum):
+    """Why a queued intent is not signed in this pass: the contract refuses it, the node does not estimate it
+    while it does estimate others, or none can be signed now."""
+
+    REFUSED = auto()
+    PASSED_OVER = auto()
+    LATER = auto()
+
+
 def _no_boundary(point: str) -> None:
     """Nothing happens between two lines of a step."""
 
@@ -119,8 +129,6 @@ class ChainWriter:
         Raises:
             Conflict: the key is there with something else to do. BadInput: more data than nodes take.
         """
-        if len(data) > MAX_DATA_BYTES:
-            raise BadInput(f"{len(data)} bytes of calldata, a transaction takes {MAX_DATA_BYTES}")
         return ChainIntents(connection).enqueue(self.lane, key, to, data, value, self._clock.now())
 
     def find(self, connection: Connection, key: str) -> Intent | None:
@@ -208,40 +216,76 @@ class ChainWriter:
     # Signing.
 
     def _sign_queued(self, head: Block, alarms: list[str]) -> int:
+        """Sign as many queued intents as there is room for, in their order; how many.
+
+        An intent that the node does not estimate is passed over: it has no nonce, so nobody waits for it.
+        """
         with self._transactions() as connection:
-            rows = ChainIntents(connection)
-            ahead = sum(intent.state in _UNMINED for intent in rows.open(self.lane))
-            queued = rows.queued(self.lane, max(0, self._policy.in_flight - ahead))
-        signed = 0
-        for intent in queued:
-            gas = self._gas(intent, alone=ahead + signed == 0, alarms=alarms)
-            if gas is None:
+            ahead = sum(intent.state in _UNMINED for intent in ChainIntents(connection).open(self.lane))
+        signed, passed_over = 0, False
+        for intent in self._queued() if ahead < self._policy.in_flight else ():
+            gas = self._gas(intent, alarms, unmined=ahead + signed > 0, passed_over=passed_over)
+            if gas is _Unsigned.LATER:
+                break
+            if isinstance(gas, _Unsigned):
+                passed_over |= gas is _Unsigned.PASSED_OVER
                 continue
             fees = suggest(self._client, head, self._policy.fees)
             if fees is None:
                 self._wait(intent, "the chain's fees are above the limit", alarms)
                 break
-            if gas == 0 or not self._take(intent, gas, fees):
+            if not self._take(intent, gas, fees):
                 break
             signed += 1
+            if ahead + signed >= self._policy.in_flight:
+                break
         return signed
 
-    def _gas(self, intent: Intent, *, alone: bool, alarms: list[str]) -> int | None:
-        """Gas for the intent; None when the contract refuses it for good; 0 when it has to wait."""
+    def _queued(self) -> Iterator[Intent]:
+        after = 0
+        while True:
+            with self._transactions() as connection:
+                page = ChainIntents(connection).queued(self.lane, _QUEUE_PAGE, after)
+            if not page:
+                return
+            yield from page
+            after = page[-1].id
+
+    def _gas(self, intent: Intent, alarms: list[str], *, unmined: bool, passed_over: bool) -> int | _Unsigned:
+        """Gas for the intent, or why it is not signed now."""
         try:
             found = self._client.estimate_gas(_call(intent))
         except Reverted as refusal:
-            if not alone:
-                return 0  # what it builds on may be in a transaction that is not mined yet
+            if unmined:
+                return _Unsigned.LATER  # what it builds on may be in a transaction that is not mined yet
+            if passed_over:
+                return _Unsigned.PASSED_OVER  # or in an intent that is passed over
             reason = abi.explain(refusal.data, self._artifacts) if refusal.data else str(refusal)
             now = self._clock.now()
             with self._transactions() as connection:
                 ChainIntents(connection).refused(intent, reason, now)
-            return None
-        except RpcRefused as refusal:  # no money in the account, say: the node's state, not the contract's
+            return _Unsigned.REFUSED
+        except (
+            Unavailable
+        ) as refusal:  # too large or too slow for this node, say; or the node is out of order
             self._wait(intent, str(refusal), alarms)
-            return 0
+            return _Unsigned.PASSED_OVER if self._node_estimates() else _Unsigned.LATER
         return min(found + found // 5, max(found, _GAS_PER_TRANSACTION))
+
+    def _node_estimates(self) -> bool:
+        """Whether the node estimates anything for our account: then what it refused was about that call.
+
+        Asked with a call that costs next to nothing. An account without money, a limit on requests and a
+        node that lacks the method show themselves here too, in whatever words.
+
+        Raises:
+            Unavailable: the node does not answer at all.
+        """
+        try:
+            self._client.estimate_gas(Call(self.lane.account, self.lane.account, b""))
+        except (RpcRefused, Reverted):
+            return False
+        return True
 
     def _wait(self, intent: Intent, reason: str, alarms: list[str]) -> None:
         alarms.append(f"{intent.key}: {reason}")

@@ -5,7 +5,7 @@ from __future__ import annotations
 from ledger_service.errors import Corrupt
 from ledger_service.flow.context import Ledger
 from ledger_service.store.anchors import AnchorRow
-from ledger_service.store.chain import State
+from ledger_service.store.chain import CANCELLED, Intent, State
 from ledger_service.store.store import UnitOfWork
 
 
@@ -46,12 +46,46 @@ def anchored(uow: UnitOfWork, ledger: Ledger) -> int | None:
     return newest.size
 
 
+class RefusedByChain(Corrupt):
+    """A contract refuses what we ask of it.
+
+    Attributes:
+        key: of the chain intent.
+    """
+
+    def __init__(self, key: str, reason: str | None) -> None:
+        self.key = key
+        super().__init__(f"the chain refuses {key}: {reason}")
+
+
+# Reasons that no later block takes away; the last one is a person's.
+_FOR_GOOD = ("DeadlinePassed", "NotOperator", CANCELLED)
+
+
 def refuse_rejected(uow: UnitOfWork, ledger: Ledger, key: str) -> None:
-    """Stop where the chain will never do what an intent asks for.
+    """Stop where the chain does not do what an intent asks for.
 
     Raises:
-        Corrupt: the contract refused it, with the reason.
+        RefusedByChain: the contract refused it, with the reason.
     """
-    intent = uow.intents.find(ledger.lane, key)
-    if intent is not None and intent.state is State.REJECTED:
-        raise Corrupt(f"the chain refuses {key}: {intent.error}")
+    refused = rejected(uow, ledger, key)
+    if refused is not None:
+        raise RefusedByChain(key, refused.error)
+
+
+def rejected(uow: UnitOfWork, ledger: Ledger, key: str) -> Intent | None:
+    """The newest try of an intent, where the chain has refused it and no reorganisation takes that back."""
+    intent = uow.intents.newest_try(ledger.lane, key)
+    refused = intent is not None and intent.state is State.REJECTED and intent.final
+    return intent if refused else None
+
+
+def ask_again(uow: UnitOfWork, ledger: Ledger, key: str) -> bool:
+    """Queue a refused intent again, where the reason may have passed; whether it was queued.
+
+    A node that is some blocks behind refuses what the next one takes.
+    """
+    refused = rejected(uow, ledger, key)
+    if refused is None or (refused.error or "").split("(")[0] in _FOR_GOOD:
+        return False
+    return uow.intents.try_again(ledger.lane, key, ledger.clock.now())

@@ -8,7 +8,7 @@ import reputation
 from ledger_service import commitments, entries, judging, payroll
 from ledger_service.commitments import Json
 from ledger_service.errors import Corrupt
-from ledger_service.flow.anchor import refuse_rejected
+from ledger_service.flow.anchor import refuse_rejected, rejected
 from ledger_service.flow.context import Ledger
 from ledger_service.flow.review import facts_of
 from ledger_service.log.receipts import sign_statement
@@ -109,7 +109,11 @@ def waits_for_anchor(uow: UnitOfWork) -> bool:
 
 
 def post(uow: UnitOfWork, ledger: Ledger, campaign_id: bytes) -> bool:
-    """Queue the payroll, once a final head on the chain holds the settlement; whether it did."""
+    """Queue the payroll, once a final head on the chain holds the settlement; whether it did.
+
+    Raises:
+        BadInput: the payroll is larger than a transaction.
+    """
     campaign = uow.campaigns.get(campaign_id, lock=True)
     settlement, anchor = uow.payouts.settlement(campaign_id), uow.anchors.newest_final()
     if campaign.state != "payable" or settlement is None or uow.payouts.payroll(campaign_id) is not None:
@@ -139,7 +143,7 @@ def posted(uow: UnitOfWork, ledger: Ledger, campaign_id: bytes) -> bool:
     """Note that the chain has the payroll for good; whether it was new.
 
     Raises:
-        Corrupt: the contract refuses the payroll.
+        RefusedByChain: the contract refuses the payroll.
     """
     campaign = uow.campaigns.get(campaign_id, lock=True)
     if campaign.state != "payable":
@@ -151,12 +155,24 @@ def posted(uow: UnitOfWork, ledger: Ledger, campaign_id: bytes) -> bool:
     return True
 
 
-def close_window(uow: UnitOfWork, ledger: Ledger, campaign_id: bytes) -> None:
-    """Queue the call that makes an undisputed payroll claimable; the window has passed."""
+def closing(uow: UnitOfWork, ledger: Ledger, campaign_id: bytes) -> bool:
+    """Whether the call that ends the payroll's window is on its way, or done."""
+    key = _key("settle", campaign_id)
+    known = uow.intents.newest_try(ledger.lane, key) is not None
+    return known and rejected(uow, ledger, key) is None
+
+
+def close_window(uow: UnitOfWork, ledger: Ledger, campaign_id: bytes) -> bool:
+    """Queue the call that makes the payroll claimable, its time having come; whether it was new.
+
+    Raises:
+        RefusedByChain: it was queued before, and refused.
+    """
     campaign = uow.campaigns.get(campaign_id, lock=True)
-    if campaign.state == "posted":
-        call = ledger.escrow.settle(campaign.escrow_terms)
-        _enqueue(uow, ledger, _key("settle", campaign_id), call)
+    if campaign.state != "posted":
+        return False
+    call = ledger.escrow.settle(campaign.escrow_terms)
+    return _enqueue(uow, ledger, _key("settle", campaign_id), call)
 
 
 def settled(uow: UnitOfWork, ledger: Ledger, campaign_id: bytes) -> bool:
@@ -164,17 +180,46 @@ def settled(uow: UnitOfWork, ledger: Ledger, campaign_id: bytes) -> bool:
     campaign = uow.campaigns.get(campaign_id, lock=True)
     if campaign.state != "posted" or EPOCH not in uow.onchain.settled_epochs(campaign_id):
         return False
-    if campaign.escrow_terms.fee_bps:
-        call = ledger.escrow.collect_fee(campaign.escrow_terms)
-        _enqueue(uow, ledger, _key("fee", campaign_id), call)
+    if fee(uow, campaign_id):
+        collect_fee(uow, ledger, campaign_id)
     uow.campaigns.change(campaign_id, state="settled")
     return True
 
 
+def voided(uow: UnitOfWork, campaign_id: bytes) -> bool:
+    """Whether the arbiter declared the payroll void: then nobody is paid by it."""
+    return EPOCH in uow.onchain.voided_epochs(campaign_id)
+
+
+def fee(uow: UnitOfWork, campaign_id: bytes) -> int:
+    """What the operator earns with the settled payroll, token minor units, rounded down as on the chain."""
+    settlement = uow.payouts.settlement(campaign_id)
+    bps = uow.campaigns.get(campaign_id).escrow_terms.fee_bps
+    return settlement.total * bps // 10_000 if settlement else 0
+
+
+def collect_fee(uow: UnitOfWork, ledger: Ledger, campaign_id: bytes) -> bool:
+    """Queue the call that pays the operator's fee; whether it was new.
+
+    Raises:
+        RefusedByChain: it was queued before, and refused.
+    """
+    call = ledger.escrow.collect_fee(uow.campaigns.get(campaign_id).escrow_terms)
+    return _enqueue(uow, ledger, _key("fee", campaign_id), call)
+
+
+def fee_refused(uow: UnitOfWork, ledger: Ledger, campaign_id: bytes) -> bool:
+    """Whether the chain has refused to pay the fee."""
+    return rejected(uow, ledger, _key("fee", campaign_id)) is not None
+
+
 def finish(uow: UnitOfWork, campaign_id: bytes) -> bool:
-    """Note that the requester has taken back the rest: nothing is left to do."""
+    """Note that the requester has taken back the rest: nothing is left to do.
+
+    That ends also a campaign whose payroll was not posted in time, or was declared void.
+    """
     campaign = uow.campaigns.get(campaign_id, lock=True)
-    if campaign.state != "settled" or not uow.onchain.refunded(campaign_id):
+    if campaign.state not in ("payable", "posted", "settled") or not uow.onchain.refunded(campaign_id):
         return False
     uow.campaigns.change(campaign_id, state="finished")
     return True
@@ -184,5 +229,9 @@ def _key(what: str, campaign_id: bytes) -> str:
     return f"{what}:{campaign_id.hex()}:{EPOCH}"
 
 
-def _enqueue(uow: UnitOfWork, ledger: Ledger, key: str, call: bytes) -> None:
+def _enqueue(uow: UnitOfWork, ledger: Ledger, key: str, call: bytes) -> bool:
+    if uow.intents.newest_try(ledger.lane, key) is not None:
+        refuse_rejected(uow, ledger, key)
+        return False
     uow.intents.enqueue(ledger.lane, key, ledger.escrow.address, call, 0, ledger.clock.now())
+    return True

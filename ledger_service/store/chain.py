@@ -13,12 +13,18 @@ from sqlalchemy import Connection as Connection
 from sqlalchemy import Row, Select, func, select, update
 from sqlalchemy.dialects.postgresql import insert
 
-from ledger_service.errors import Conflict, NotYours
+from ledger_service.errors import BadInput, Conflict, NotYours
 from ledger_service.store.chain_events import ChainEvents as ChainEvents
 from ledger_service.store.chain_tables import attempts, intents, lanes
 
 Transactions = Callable[[], AbstractContextManager[Connection]]
 """Opens a database transaction: commits at the end of the block, rolls back on an exception."""
+
+
+MAX_DATA_BYTES = 126 * 1024  # nodes refuse transactions above 128 KiB
+MOST_TRIES = 5
+"""Transactions of one intent and its repetitions that may be mined and reverted: each costs gas."""
+CANCELLED = "cancelled"
 
 
 class State(StrEnum):
@@ -44,7 +50,8 @@ class State(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Lane:
-    """One account on one chain. Its intents are done in the order of their queueing."""
+    """One account on one chain. Its intents are done in the order of their queueing, but for those that the
+    node does not even estimate: they wait until it does."""
 
     chain_id: int
     account: str
@@ -109,8 +116,10 @@ class ChainIntents:
         """Record that something is to be done. The same key again is the same intent.
 
         Raises:
-            Conflict: the key is taken by something else.
+            Conflict: the key is taken by something else. BadInput: more data than nodes take.
         """
+        if len(data) > MAX_DATA_BYTES:
+            raise BadInput(f"{len(data)} bytes of calldata, a transaction takes {MAX_DATA_BYTES}")
         values = {"to_address": to, "data": data, "value": value}
         self._db.execute(
             insert(intents)
@@ -145,9 +154,17 @@ class ChainIntents:
             raise NotYours(f"no chain intent {key!r}")
         return intent
 
-    def queued(self, lane: Lane, limit: int) -> list[Intent]:
-        """The oldest intents without a nonce."""
-        query = _in_lane(lane).where(intents.c.state == State.QUEUED).order_by(intents.c.id).limit(limit)
+    def newest_try(self, lane: Lane, key: str) -> Intent | None:
+        """The intent of this key, or the newest of those that `try_again` made of it."""
+        again = intents.c.key.startswith(key + "/", autoescape=True)
+        query = _in_lane(lane).where((intents.c.key == key) | again).order_by(intents.c.id.desc()).limit(1)
+        row = self._db.execute(query).one_or_none()
+        return None if row is None else _intent(row)
+
+    def queued(self, lane: Lane, limit: int, after: int = 0) -> list[Intent]:
+        """The oldest intents without a nonce, of those with an id above `after`."""
+        waiting = (intents.c.state == State.QUEUED, intents.c.id > after)
+        query = _in_lane(lane).where(*waiting).order_by(intents.c.id).limit(limit)
         return [_intent(row) for row in self._db.execute(query)]
 
     def open(self, lane: Lane) -> list[Intent]:
@@ -273,6 +290,24 @@ class ChainIntents:
             )
         return self.get(lane, key)
 
+    def try_again(self, lane: Lane, key: str, now: int) -> bool:
+        """Queue what was refused once more: the same intent where it has spent no nonce, else another one.
+
+        Returns whether it was queued; not where it was not refused for good, nor where its transactions were
+        mined and reverted MOST_TRIES times.
+        """
+        refused = self.newest_try(lane, key)
+        if refused is None or refused.state is not State.REJECTED or not refused.final:
+            return False
+        if refused.nonce is None:
+            self.requeue(lane, refused.key, now)
+            return True
+        tries = int(refused.key.removeprefix(key).removeprefix("/") or 1)
+        if tries >= MOST_TRIES:
+            return False
+        self.enqueue(lane, f"{key}/{tries + 1}", refused.to, refused.data, refused.value, now)
+        return True
+
     def cancel(self, lane: Lane, key: str, now: int) -> Intent:
         """Give up an intent that has no nonce yet, because a node refuses it for ever, say.
 
@@ -280,7 +315,7 @@ class ChainIntents:
             NotYours: no such intent. Conflict: it is not waiting.
         """
         intent = self.get(lane, key)
-        values = {"state": State.REJECTED, "final": True, "error": "cancelled"}
+        values = {"state": State.REJECTED, "final": True, "error": CANCELLED}
         if intent.state is not State.QUEUED or not self._move(intent, values, now):
             raise Conflict(f"the chain intent {key!r} is {intent.state}: only a queued one can be cancelled")
         return self.get(lane, key)

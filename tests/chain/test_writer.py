@@ -10,9 +10,9 @@ from web3.types import Nonce
 from web3.utils.address import get_create_address
 
 from ledger_service.chain.observe import created_address
-from ledger_service.chain.writer import MAX_DATA_BYTES, WriterPolicy
+from ledger_service.chain.writer import WriterPolicy
 from ledger_service.errors import BadInput, Conflict, NotYours
-from ledger_service.store.chain import ChainIntents, State
+from ledger_service.store.chain import MAX_DATA_BYTES, ChainIntents, State
 from tests.chain.conftest import DEPTH
 from tests.chain.world import ETHER, Crash, World
 
