@@ -25,6 +25,7 @@ if TYPE_CHECKING:  # the chain is read through web3, which takes a while to load
 
 T = TypeVar("T")
 NO_CHAIN = "no RPC endpoint was given"
+NEEDS_RPC = "--rpc of a node of the chain"
 REPUTATION = "reputation"
 
 
@@ -78,7 +79,7 @@ class _Case:
     verdicts: Mapping[bytes, reputation.Verdict] | None = None
     runs: dict[bytes, RunReplay] | None = None
     expected: int | None = None
-    stopped: str = ""
+    stopped: NotChecked | None = None
 
     @property
     def name(self) -> str:
@@ -87,15 +88,15 @@ class _Case:
     def take(self, name: str, check: Callable[[_Case], int]) -> int:
         """Take one step, unless an earlier one that it builds on did not hold or was not checked."""
         if self.stopped:
-            raise NotChecked(self.stopped)
+            raise NotChecked(str(self.stopped), self.stopped.needs)
         try:
             return check(self)
         except NotChecked as error:
-            self.stopped = str(error)
+            self.stopped = error
             raise
         except Mismatch:
             if name != REPUTATION:  # nothing is built on it
-                self.stopped = f"{name} does not hold"
+                self.stopped = NotChecked(f"{name} does not hold")
             raise
 
 
@@ -194,7 +195,7 @@ class _Audit:
 
     def _compare(self, ledger: Ledger, domain: Domain, cases: list[_Case]) -> ChainFindings:
         if self.chain is None:
-            raise NotChecked(NO_CHAIN)
+            raise NotChecked(NO_CHAIN, NEEDS_RPC)
         from ledger_service.audit.steps_chain import check_chain
 
         charters = {case.rows.campaign: case.charter for case in cases if case.charter}
@@ -214,7 +215,7 @@ class _Audit:
         except Mismatch as error:
             step = _failed(name, error)
         except NotChecked as error:
-            step = Step(name, 0, Status.NOT_CHECKED, str(error))
+            step = Step(name, 0, Status.NOT_CHECKED, str(error), needs=error.needs)
         self.steps.append(step)
         self.seconds[name] = time.monotonic() - started
         return found
@@ -224,6 +225,7 @@ class _Audit:
         started = time.monotonic()
         checked, failure = 0, None
         missing: list[str] = [] if readable else ["structure does not hold"]
+        needs: list[str] = []
         for case in cases:
             try:
                 checked += case.take(name, check)
@@ -231,8 +233,10 @@ class _Audit:
                 failure = failure or _failed(name, error)
             except NotChecked as error:
                 missing.append(f"{case.name}: {error}")
+                needs.append(error.needs)
         status = Status.NOT_CHECKED if missing else Status.PASSED
-        self.steps.append(failure or Step(name, checked, status, _brief(missing)))
+        needed = "; ".join(dict.fromkeys(filter(None, needs)))
+        self.steps.append(failure or Step(name, checked, status, _brief(missing), needs=needed))
         self.seconds[name] = time.monotonic() - started
 
     def _report(

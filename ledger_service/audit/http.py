@@ -16,6 +16,7 @@ from ledger_service.audit.source import (
     MAX_JSON_BYTES,
     MAX_LINE_BYTES,
     MAX_TILE_BYTES,
+    TooLarge,
     campaign_page,
     decode_text,
 )
@@ -94,7 +95,7 @@ class HttpSource:
         if self._wallet is None:
             return None
         try:
-            first = self._get(path, MAX_JSON_BYTES, query)
+            first = self._page(path, query)
         except (NotYours, Unauthenticated):
             return None
         return self._following(path, query, first)
@@ -107,13 +108,24 @@ class HttpSource:
             raw, headers = page
             for line in raw.split(b"\n"):
                 if len(line) > MAX_LINE_BYTES:
-                    raise BadInput(f"{path} has a line of more than {MAX_LINE_BYTES} bytes")
+                    raise TooLarge(f"{path} has a line of more than {MAX_LINE_BYTES} bytes")
                 if line:
                     yield line
             if NEXT not in headers:
                 return
             after = _next_index(headers[NEXT], after)
-            page = self._get(path, MAX_JSON_BYTES, query | {"after": str(after)})
+            page = self._page(path, query | {"after": str(after)})
+
+    def _page(self, path: str, query: dict[str, str]) -> tuple[bytes, httpx.Headers]:
+        """One page; where its lines are long, one of fewer lines."""
+        lines = int(query["limit"])
+        while True:
+            try:
+                return self._get(path, MAX_JSON_BYTES, query | {"limit": str(lines)})
+            except TooLarge:
+                if lines == 1:
+                    raise
+                lines = max(1, lines // 8)
 
     def _get(self, path: str, limit: int, query: dict[str, str] | None = None) -> tuple[bytes, httpx.Headers]:
         for attempt in range(TRIES - 1):
@@ -159,7 +171,7 @@ def _bounded(answer: httpx.Response, limit: int, path: str) -> bytes:
     for chunk in answer.iter_bytes():
         body += chunk
         if len(body) > limit:
-            raise BadInput(f"{path} answers with more than {limit} bytes")
+            raise TooLarge(f"{path} answers with more than {limit} bytes")
         if time.monotonic() > deadline:
             raise Unavailable(f"{path} does not answer in full within {MAX_SECONDS} s")
     return bytes(body)

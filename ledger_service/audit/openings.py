@@ -10,7 +10,7 @@ from ledger_service import commitments
 from ledger_service.audit.ledger import Ledger, Row
 from ledger_service.audit.reading import as_address, as_bytes, as_count, as_list, as_object, member
 from ledger_service.audit.report import Mismatch, NotChecked
-from ledger_service.audit.source import LogSource, campaign_id_of
+from ledger_service.audit.source import LogSource, TooLarge, campaign_id_of
 from ledger_service.commitments import Json
 from ledger_service.entries import Campaign
 from ledger_service.errors import BadInput
@@ -18,6 +18,7 @@ from ledger_service.specification import Specification
 from ledger_service.terms import Terms
 
 NO_OPENINGS = "no openings"
+NEEDS_KEY = "--key of an auditor that the requester named (for a saved copy: when it is saved)"
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,7 +121,7 @@ class Files:
         """The campaign's founding documents, none of them checked.
 
         Raises:
-            NotChecked: the source does not list the campaign.
+            NotChecked: the source does not list the campaign, or its openings are too large.
             Mismatch: what it gives has another form.
         """
         if self._listed is None:
@@ -139,17 +140,21 @@ class Files:
         """The campaign's openings, none of them checked yet.
 
         Raises:
-            NotChecked: the source does not give them to this reader.
+            NotChecked: the source does not give them to this reader, or they are too large.
             Mismatch: one names an entry that the log does not have.
         """
         found = self._openings(campaign)
         if found is None:
-            raise NotChecked(NO_OPENINGS)
+            raise NotChecked(NO_OPENINGS, NEEDS_KEY)
         return found
 
     def _openings(self, campaign: bytes) -> Openings | None:
         if campaign not in self._read:
-            self._read[campaign] = _read_openings(self.source, self.ledger, campaign)
+            # A requester may make its own campaign as large as it likes; the others are audited all the same.
+            try:
+                self._read[campaign] = _read_openings(self.source, self.ledger, campaign)
+            except TooLarge as error:
+                raise NotChecked(f"its openings are too large to be read here: {error}") from error
         return self._read[campaign]
 
 

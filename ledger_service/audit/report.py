@@ -27,7 +27,15 @@ class Mismatch(VerificationError):
 
 
 class NotChecked(Exception):
-    """A step that cannot be carried out with what the source gives; the message says what is missing."""
+    """A step that cannot be carried out with what the source gives; the message says what is missing.
+
+    Attributes:
+        needs: what the reader would have to give for it, in words; empty where that would not help.
+    """
+
+    def __init__(self, why: str, needs: str = "") -> None:
+        self.needs = needs
+        super().__init__(why)
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,6 +43,7 @@ class Step:
     """One step: its name, how many things it looked at, how it ended, and a sentence when it did not pass.
 
     `entry` is the index of the first entry that failed; `expected` and `found` the two values that differ.
+    `needs` says what the reader would have to give for a step that was not checked.
     """
 
     name: str
@@ -44,6 +53,7 @@ class Step:
     entry: int | None = None
     expected: str = ""
     found: str = ""
+    needs: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -165,9 +175,16 @@ def _verdict(report: AuditReport) -> str:
         failing = ", ".join(step.name for step in report.steps if step.status is Status.FAILED)
         return f"The log does not hold: {failing}."
     if report.complete:
-        return "Everything that was checked holds."
-    missing = ", ".join(step.name for step in report.steps if step.status is Status.NOT_CHECKED)
-    return f"What was checked holds. Not checked: {missing}."
+        return f"All {len(report.steps)} steps were checked, and everything holds."
+    missing = [step for step in report.steps if step.status is Status.NOT_CHECKED]
+    names = ", ".join(step.name for step in missing)
+    were = "were" if len(missing) > 1 else "was"
+    share = f"{len(missing)} of {len(report.steps)} steps {were} not checked"
+    said = f"What was checked holds, but {share}: {names}."
+    if report.campaigns and all(campaign.payouts_expected is None for campaign in report.campaigns):
+        said += " No answer and no payment was computed again."
+    needs = "; ".join(dict.fromkeys(step.needs for step in missing if step.needs))
+    return f"{said} Needed: {needs}." if needs else said
 
 
 def _campaign_json(value: dict[str, Json]) -> Json:

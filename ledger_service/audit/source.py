@@ -33,6 +33,10 @@ MAX_LOG_SIZE = 1 << 32
 BUNDLE_KINDS = ("label", "payment")
 
 
+class TooLarge(BadInput):
+    """More bytes than are read; a smaller question may do."""
+
+
 class LogSource(Protocol):
     """What an audit reads. Every method raises `BadInput` for what has the wrong form or size, and
     `Unavailable` when the source does not answer."""
@@ -108,7 +112,7 @@ class DirSource:
         except OSError as error:
             raise BadInput(f"cannot read {name} in {self._folder}: {error.strerror}") from error
         if len(raw) > limit:
-            raise BadInput(f"{name} is larger than {limit} bytes")
+            raise TooLarge(f"{name} is larger than {limit} bytes")
         return raw
 
 
@@ -148,5 +152,5 @@ def _lines(path: Path) -> Iterator[bytes]:
     with path.open("rb") as file:
         while line := file.readline(MAX_LINE_BYTES + 1):
             if len(line) > MAX_LINE_BYTES:
-                raise BadInput(f"{path.name} has a line of more than {MAX_LINE_BYTES} bytes")
+                raise TooLarge(f"{path.name} has a line of more than {MAX_LINE_BYTES} bytes")
             yield line.rstrip(b"\n")

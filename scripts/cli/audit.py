@@ -23,7 +23,8 @@ check every signature, compute truth, reputation and payments again from the ent
 the chain has anchored and paid. Prints a report.
 
 Answers are shown to their campaign's requester and auditors only: --key logs in as one, and the audit then
-opens the commitments as well.
+opens the commitments as well. Without it nothing can be computed again. The report's last line says what was
+not checked; with --strict that counts as a failure.
 """
 EXAMPLES = """\
   crowdledger audit --log http://127.0.0.1:8420 --rpc http://127.0.0.1:8545
@@ -32,7 +33,8 @@ EXAMPLES = """\
 
   crowdledger audit --log https://ledger.example.org --key auditor.key --save copy/
 
-Exit status: 0 what was checked holds; 1 something does not, and it is named; 2 it could not be read.
+Exit status: 0 what was checked holds; 1 something does not, and it is named (with --strict also: some step
+was not checked); 2 it could not be read.
 """
 
 
@@ -65,6 +67,11 @@ def parser() -> argparse.ArgumentParser:
     made.add_argument(
         "--depth", type=int, metavar="N", help="take blocks this deep as final (default: ask the node)"
     )
+    made.add_argument(
+        "--strict",
+        action="store_true",
+        help="exit with 1 also when a step was not checked, for want of anything",
+    )
     made.add_argument("--json", action="store_true", help="print the report as one JSON object, nothing else")
     return made
 
@@ -81,7 +88,7 @@ def run(argv: Sequence[str]) -> int:
         sys.stdout.write(json.dumps(report.to_json(), ensure_ascii=False) + "\n")
     else:
         sys.stdout.writelines(line + "\n" for line in render(report))
-    return 1 if report.failed else 0
+    return 1 if report.failed or (given.strict and not report.complete) else 0
 
 
 def _audit(given: argparse.Namespace, stack: ExitStack, progress: Progress) -> AuditReport:

@@ -105,7 +105,10 @@ def test_the_report_is_one_json_object_with_amounts_as_strings(honest: Builder, 
 
 def test_the_report_reads_well(honest: Builder, tmp_path: Path) -> None:
     lines = list(render(audit(DirSource(honest.save(tmp_path)), pins=pins(honest))))
-    assert lines[-1] == "What was checked holds. Not checked: chain."
+    assert lines[-1] == (
+        "What was checked holds, but 1 of 10 steps was not checked: chain."
+        " Needed: --rpc of a node of the chain."
+    )
     assert any(line.startswith("ok    3 structure") for line in lines)
     assert any("'Which class is it?'" in line for line in lines)
 
@@ -142,6 +145,24 @@ def test_a_campaign_that_nobody_answered_passes(audited: Audited) -> None:
     report = audited({"pairs": lambda *_: []})
     assert [step.status for step in report.steps[:-1]] == [Status.PASSED] * 9
     assert (report.labels, report.payouts_expected) == (0, 0)
+
+
+def test_the_last_line_says_what_was_not_checked_and_what_that_needs(audited: Audited) -> None:
+    report = audited(openings=False)
+    assert list(render(report))[-1] == (
+        "What was checked holds, but 6 of 10 steps were not checked: items, reviews, inference, reputation,"
+        " payouts, chain. No answer and no payment was computed again. Needed: --key of an auditor that the"
+        " requester named (for a saved copy: when it is saved); --rpc of a node of the chain."
+    )
+    value = report.to_json()
+    assert (value["ok"], value["complete"]) == (True, False)
+    assert {step["name"] for step in value["steps"] if "--key" in step["needs"]} == set(NAMES[4:9])
+
+
+def test_a_failed_step_is_not_blamed_on_the_reader(audited: Audited) -> None:
+    report = audited({"listed items": lambda items, _: items[1:]})
+    assert list(render(report))[-1] == "The log does not hold: items."
+    assert [step.needs for step in report.steps[5:9]] == [""] * 4
 
 
 def test_an_empty_log_passes(honest: Builder, tmp_path: Path) -> None:

@@ -29,7 +29,7 @@ def test_an_honest_folder_exits_with_0_and_reads_well(
 ) -> None:
     assert main(["audit", "--log", str(folder)]) == 0
     out = capsys.readouterr().out
-    assert "What was checked holds. Not checked: chain." in out
+    assert out.endswith("1 of 10 steps was not checked: chain. Needed: --rpc of a node of the chain.\n")
     assert "labels           48, verified 48" in out
 
 
@@ -37,6 +37,7 @@ def test_json_is_one_object_and_nothing_else(folder: Path, capsys: pytest.Captur
     assert main(["audit", "--log", str(folder), "--json"]) == 0
     captured = capsys.readouterr()
     assert json.loads(captured.out)["labels_verified"] == 48
+    assert json.loads(captured.out)["complete"] is False
     assert captured.err == ""
 
 
@@ -51,6 +52,11 @@ def test_a_log_that_does_not_hold_exits_with_1_and_names_the_entry(
     out = capsys.readouterr().out
     assert "FAIL  7 inference" in out
     assert "(Truth): confidence in ppm: expected" in out
+
+
+def test_strictly_what_was_not_checked_exits_with_1(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["audit", "--log", str(folder), "--strict"]) == 1
+    assert "1 of 10 steps was not checked" in capsys.readouterr().out
 
 
 def test_a_log_of_another_key_exits_with_1(folder: Path, honest: Builder) -> None:

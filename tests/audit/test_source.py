@@ -142,6 +142,20 @@ def test_an_answer_that_is_too_large_is_not_read_to_its_end(server: LogServer) -
         source.checkpoint()
 
 
+def test_pages_whose_lines_are_long_are_asked_for_with_fewer_lines(
+    server: LogServer, honest: Builder, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with HttpSource(server.url, AUDITOR) as source:
+        whole = list(source.openings(honest.campaign) or ())
+        monkeypatch.setattr(http, "MAX_JSON_BYTES", 12_000)
+        path = f"/v1/campaigns/{show(honest.campaign)}/openings"
+        server.answers[path] = [(200, {"Crowdledger-Next": "6"}, b"x" * 12_001)] * 2
+        server.requests.clear()
+        assert list(source.openings(honest.campaign) or ()) == whole
+    limits = [request.split("limit=")[1].split("&")[0] for request in server.requests if path in request]
+    assert limits[:3] == ["1000", "125", "15"]
+
+
 @pytest.mark.parametrize("header", ["-1", "0", "x", "9" * 16, "٣"])
 def test_pages_have_to_go_forward(server: LogServer, honest: Builder, header: str) -> None:
     path = f"/v1/campaigns/{show(honest.campaign)}/openings"
