@@ -7,12 +7,12 @@ audit needs no compiled contract.
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass, field
 
 from ledger_service.audit.download import Progress
 from ledger_service.chain.client import Block, Call, ChainClient, Log
-from ledger_service.chain.rpc import AnswerTooLarge, RpcRefused
+from ledger_service.chain.rpc import AnswerTooLarge, Reverted, RpcRefused
 from ledger_service.eip712 import WORD, decode_word, encode_word
 from ledger_service.entries import ZERO_ADDRESS
 from ledger_service.errors import BadInput, Corrupt
@@ -31,7 +31,10 @@ _SUMS = {
     keccak256(b"Refunded(bytes32,address,uint256)"): "refunded",
     keccak256(b"BondReturned(bytes32,address,uint256)"): "bonds_returned",
 }
+_KINDS = (OPENED, POSTED, SETTLED, DISPUTED, *_SUMS)
 _STATE_WORDS = 17
+# Nodes take at most 1,000 values for a topic.
+_MOST_TOPICS = 500
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,7 +105,7 @@ class ChainReader:
 
     def anchors(self, log: str) -> list[tuple[int, bytes]]:
         """(size, root) of every anchored head, in the chain's order."""
-        events = (event for event in self._events(log) if event.topics[0] == ANCHORED)
+        events = (event for event in self._events(log, [[ANCHORED]]) if event.topics[0] == ANCHORED)
         return [(_uint(_topic(event, 1)), _word(event.data, 0)) for event in events]
 
     def heads(self, log: str) -> int:
@@ -117,9 +120,12 @@ class ChainReader:
         """The ProvenanceLog that an escrow refers to."""
         return _address(self._call(escrow, "provenance()"))
 
-    def balance(self, token: str, account: str) -> int:
-        """Token minor units."""
-        return _uint(self._call(token, "balanceOf(address)", encode_word("address", account)))
+    def balance(self, token: str, account: str) -> int | None:
+        """Token minor units; None where the token does not answer with a number."""
+        try:
+            return _uint(self._call(token, "balanceOf(address)", encode_word("address", account)))
+        except (Reverted, RpcRefused, AnswerTooLarge, Corrupt):
+            return None  # a token is code of anybody's choice: it may revert, run on, or answer anything
 
     def campaign(self, escrow: str, campaign: bytes) -> EscrowCampaign:
         """What the escrow stores of a campaign; all zero for one that it does not know."""
@@ -137,27 +143,39 @@ class ChainReader:
             refunded=_uint(words[13]),
         )
 
-    def money(self, escrow: str) -> dict[bytes, CampaignMoney]:
-        """What happened to the money of every campaign of an escrow, by campaign."""
-        found: dict[bytes, CampaignMoney] = defaultdict(CampaignMoney)
-        for event in self._events(escrow):
-            _book(found[_topic(event, 1)], event)
+    def money(self, escrow: str, campaigns: Collection[bytes]) -> dict[bytes, CampaignMoney]:
+        """What happened to the money of these campaigns of an escrow, by campaign.
+
+        The escrow is anybody's to use: events of other campaigns are not asked for, however many there are,
+        and are dropped where a node gives them all the same.
+        """
+        found = {campaign: CampaignMoney() for campaign in campaigns}
+        ids = sorted(found)
+        for at in range(0, len(ids), _MOST_TOPICS):
+            for event in self._events(escrow, [_KINDS, ids[at : at + _MOST_TOPICS]]):
+                money = found.get(_topic(event, 1))
+                if money is not None:
+                    _book(money, event)
         return found
 
-    def _events(self, address: str) -> Iterator[Log]:
-        """All events of a contract up to the final block, in spans that the node is willing to answer."""
+    def _events(self, address: str, topics: Sequence[Sequence[bytes]]) -> Iterator[Log]:
+        """Events of a contract up to the final block, in spans that the node is willing to answer.
+
+        What is refused is asked for in smaller spans, and after an answer in larger ones again: a busy day
+        must not make all days after it slow.
+        """
         first, span = self._first, max(1, self.block.number + 1 - self._first)
         while first <= self.block.number:
             last = min(first + span - 1, self.block.number)
             try:
-                events = self._client.logs([address], first, last)
+                events = self._client.logs_with(address, topics, first, last)
             except (RpcRefused, AnswerTooLarge):
                 if span == 1:
                     raise
-                span = max(1, span // 4)
+                span = max(1, (last - first + 1) // 4)
                 continue
             yield from (event for event in events if event.topics)
-            first = last + 1
+            first, span = last + 1, span * 2
             if self._progress:
                 self._progress("chain", first, self.block.number + 1)
 

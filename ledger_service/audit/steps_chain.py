@@ -45,7 +45,10 @@ def check_chain(
      4. What settled was posted; each worker has received nothing or exactly what a settled payroll owes it.
      5. Deposits, claims, fees and refunds add up to what the escrow stores of the campaign; nothing exceeds
         what was deposited; what was returned is what was neither settled nor fee, to the unit.
-     6. The escrow holds at least what it owes to all its campaigns, in each token.
+     6. Of each token, the escrow holds at least what the campaigns of this log should have left there.
+
+    The escrow takes campaigns from anybody, in any token. Those that are not in this log are not looked at,
+    nor are their tokens asked for anything.
 
     Raises:
         Mismatch: the first of these that does not hold.
@@ -59,15 +62,15 @@ def check_chain(
     missing: list[str] = []
     for escrow in sorted({charter.escrow for charter in charters.values()}):
         _same(f"ProvenanceLog of the escrow {escrow}", log, chain.provenance(escrow))
-        booked = chain.money(escrow)
-        for campaign, charter in charters.items():
-            if charter.escrow == escrow:
-                events = booked.get(campaign, CampaignMoney())
-                missing += _check_campaign(ledger.campaigns[campaign], charter, ledger, events)
-                state = chain.campaign(escrow, campaign)
-                _check_state(campaign, state, events)
-                found[campaign] = OnChain(state, events)
-        notes += _check_balances(chain, escrow, booked)
+        ours = {campaign: charter for campaign, charter in charters.items() if charter.escrow == escrow}
+        booked = chain.money(escrow, ours)
+        for campaign, charter in ours.items():
+            missing += _check_campaign(ledger.campaigns[campaign], charter, ledger, booked[campaign])
+            state = chain.campaign(escrow, campaign)
+            _check_state(campaign, state, booked[campaign])
+            found[campaign] = OnChain(state, booked[campaign])
+        unknown, more = _check_balances(chain, escrow, ours, booked)
+        missing, notes = missing + unknown, notes + more
     return ChainFindings(anchors, found, tuple(missing), tuple(notes))
 
 
@@ -157,18 +160,31 @@ def _check_state(campaign: bytes, state: EscrowCampaign, events: CampaignMoney) 
     _same(f"{name}: returned to the requester", rest if state.closed else 0, state.refunded)
 
 
-def _check_balances(chain: ChainReader, escrow: str, booked: Mapping[bytes, CampaignMoney]) -> list[str]:  # 6
+def _check_balances(
+    chain: ChainReader,
+    escrow: str,
+    ours: Mapping[bytes, Charter],
+    booked: Mapping[bytes, CampaignMoney],
+) -> tuple[list[str], list[str]]:  # 6
+    """Compare balances; returns what could not be compared, and notes, in sentences."""
     due: dict[str, int] = defaultdict(int)
-    for events in booked.values():
-        due[events.token] += events.remaining
-    notes = []
+    for campaign, charter in ours.items():
+        due[charter.terms.token] += booked[campaign].remaining
+    missing, notes = [], []
     for token, amount in due.items():
+        if not amount:
+            continue
         held = chain.balance(token, escrow)
-        if held < amount:
+        if held is None:
+            missing.append(f"the token {token} does not say what the escrow {escrow} holds")
+        elif held < amount:
             raise Mismatch(f"balance of the escrow in {token}", expected=f"at least {amount}", found=held)
-        if held > amount:
-            notes.append(f"the escrow holds {held - amount} of {token} more than it owes")
-    return notes
+        elif held > amount:
+            notes.append(
+                f"the escrow holds {held - amount} of {token} beyond what the campaigns of this log have"
+                " there: it is other campaigns', or a gift"
+            )
+    return missing, notes
 
 
 def _same(what: str, expected: object, found: object) -> None:

@@ -208,8 +208,17 @@ class ChainClient:
 
     def logs(self, addresses: Sequence[str], first: int, last: int) -> list[Log]:
         """The events of `addresses` in blocks first..last, in the chain's order."""
-        query = {"address": list(addresses), "fromBlock": hex(first), "toBlock": hex(last)}
-        answer = self._rpc.ask("eth_getLogs", query)
+        return self._logs({"address": list(addresses)}, addresses, first, last)
+
+    def logs_with(self, address: str, topics: Sequence[Sequence[bytes]], first: int, last: int) -> list[Log]:
+        """The events of one contract in blocks first..last, in the chain's order, whose topic at each
+        position is one of those given for it. Whether the node kept to that is not checked."""
+        wanted = [["0x" + topic.hex() for topic in at] for at in topics]
+        return self._logs({"address": [address], "topics": wanted}, [address], first, last)
+
+    def _logs(self, query: dict[str, object], addresses: Sequence[str], first: int, last: int) -> list[Log]:
+        span = {"fromBlock": hex(first), "toBlock": hex(last)}
+        answer = self._rpc.ask("eth_getLogs", query | span)
         if not isinstance(answer, list) or len(answer) > MAX_LOGS:
             raise Corrupt("eth_getLogs: no list, or one too long")
         logs = [_log(entry) for entry in answer]

@@ -63,6 +63,7 @@ class Place:
     token: str = TOKEN
     now: int = NOW
     fee_bps: int = 500
+    bond: int = 0
 
 
 @dataclass
@@ -195,7 +196,7 @@ class Builder:
             fee_bps=self.place.fee_bps,
             window=86_400,
             deadline=self.place.now + 30 * 86_400,
-            bond=0,
+            bond=self.place.bond,
             brief=self.spec.digest,
         )
 

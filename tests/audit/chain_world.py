@@ -28,10 +28,12 @@ class ChainWorld:
     artifacts: dict[str, Artifact]
     operator: Wallet = field(default_factory=lambda: Wallet(seeded("operator")))
     requester: Wallet = field(default_factory=lambda: Wallet(seeded("requester")))
+    stranger: Wallet = field(default_factory=lambda: Wallet(seeded("a stranger on the chain")))
 
     def __post_init__(self) -> None:
-        for wallet in (self.operator, self.requester):
+        for wallet in (self.operator, self.requester, self.stranger):
             self.node.ask("hardhat_setBalance", wallet.address, hex(100 * ETHER))
+        self.first = self.client.head().number
         self.token = self.deploy("LocalToken")
         self.log = self.deploy("ProvenanceLog", self.operator.address)
         self.escrow = self.deploy("CampaignEscrow", self.log)
@@ -70,11 +72,15 @@ class ChainWorld:
     def fund(self, made: Builder) -> int:
         """The requester deposits the budget."""
         budget = made.spec.budget(made.terms.fee_bps)
-        token = self.artifacts["LocalToken"]
-        self.send(self.requester, self.token, token.call("mint", self.requester.address, budget))
-        self.send(self.requester, self.token, token.call("approve", self.escrow, budget))
+        self.give(self.requester, budget, made.terms.token)
         self.on_escrow(self.requester, "deposit", terms(made), budget)
         return budget
+
+    def give(self, wallet: Wallet, amount: int, token: str) -> None:
+        """Let a wallet have tokens, and the escrow take them."""
+        local = self.artifacts["LocalToken"]
+        self.send(wallet, token, local.call("mint", wallet.address, amount))
+        self.send(wallet, token, local.call("approve", self.escrow, amount))
 
     def anchor(self, made: Builder, *sizes: int) -> None:
         """Anchor the heads of these sizes."""
@@ -96,6 +102,15 @@ class ChainWorld:
         index = [account for account, _ in owed].index(worker)
         path = payroll.path(made.campaign, owed, index)
         self.on_escrow(self.operator, "claim", terms(made), index, worker, made.owed[worker], path)
+
+    def claim_all(self, made: Builder) -> None:
+        """Send all workers what they are owed, in one transaction."""
+        owed = list(made.owed.items())
+        claims = [
+            (index, worker, amount, payroll.path(made.campaign, owed, index))
+            for index, (worker, amount) in enumerate(owed)
+        ]
+        self.on_escrow(self.operator, "claimMany", terms(made), claims)
 
     def settle(self, made: Builder) -> None:
         self.later(DAY + 1)

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import json
+import subprocess
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -10,8 +12,15 @@ import pytest
 from ledger_service.audit.auditor import Pins, audit
 from ledger_service.audit.report import AuditReport
 from ledger_service.audit.source import DirSource
+from ledger_service.chain import abi
+from ledger_service.chain.client import ChainClient
+from ledger_service.chain.compile import compile_contracts, node_on_path
+from ledger_service.chain.rpc import Rpc
 from tests.audit.builder import ESCROW, LOG_ADDRESS, Builder, Change
+from tests.audit.chain_world import ChainWorld
 
+PROJECT = Path(__file__).parents[2]
+HARDHAT = PROJECT / "hardhat_local"
 Audited = Callable[..., AuditReport]
 
 
@@ -36,3 +45,44 @@ def audited(tmp_path: Path) -> Audited:
 def honest() -> Builder:
     """A log in which nothing was tampered with."""
     return Builder()
+
+
+@pytest.fixture(scope="module")
+def node_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """A local chain of its own, which mines a block for each transaction."""
+    if not (HARDHAT / "node_modules" / "hardhat").is_dir():
+        pytest.skip("the local chain is not installed: run scripts/setup")
+    state = tmp_path_factory.mktemp("chain")
+    with node_on_path():
+        command = ["node", str(HARDHAT / "chain.js"), "--port", "0", "--state", str(state)]
+        process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
+    with process:
+        try:
+            assert process.stdout is not None
+            yield json.loads(process.stdout.readline())["rpc"]
+        finally:
+            process.terminate()
+
+
+@pytest.fixture(scope="module")
+def artifacts(tmp_path_factory: pytest.TempPathFactory) -> dict[str, abi.Artifact]:
+    """The compiled contracts."""
+    return abi.load_artifacts(compile_contracts(PROJECT, tmp_path_factory.mktemp("artifacts")))
+
+
+@pytest.fixture
+def world(node_url: str, artifacts: dict[str, abi.Artifact]) -> Iterator[ChainWorld]:
+    """New contracts for each test."""
+    node, client = Rpc(node_url, 30), ChainClient.connect(node_url, finality_depth=0)
+    yield ChainWorld(node, client, artifacts)
+    client.close()
+    node.close()
+
+
+@pytest.fixture
+def made(world: ChainWorld) -> Builder:
+    """A funded campaign whose whole log is anchored, in three steps."""
+    made = Builder(place=world.place)
+    world.fund(made)
+    world.anchor(made, 20, 100, len(made.entries))
+    return made

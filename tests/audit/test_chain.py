@@ -2,15 +2,8 @@
 
 from __future__ import annotations
 
-import json
-import subprocess
-import urllib.request
-from collections.abc import Callable, Iterator
 from dataclasses import replace
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
-from threading import Thread
-from typing import Any
 
 import pytest
 
@@ -18,57 +11,12 @@ from ledger_service.audit.auditor import Pins, audit
 from ledger_service.audit.chain_reading import ANCHORED, CLAIMED, ChainReader
 from ledger_service.audit.report import AuditReport, Status, Step
 from ledger_service.audit.source import DirSource
-from ledger_service.chain import abi
 from ledger_service.chain.client import ChainClient
-from ledger_service.chain.compile import compile_contracts, node_on_path
-from ledger_service.chain.rpc import Rpc
 from ledger_service.errors import Corrupt
+from scripts.cli import main
 from tests.audit.builder import Builder, Place
 from tests.audit.chain_world import DAY, ChainWorld, terms
-
-PROJECT = Path(__file__).parents[2]
-HARDHAT = PROJECT / "hardhat_local"
-
-
-@pytest.fixture(scope="module")
-def node_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """A local chain of its own, which mines a block for each transaction."""
-    if not (HARDHAT / "node_modules" / "hardhat").is_dir():
-        pytest.skip("the local chain is not installed: run scripts/setup")
-    state = tmp_path_factory.mktemp("chain")
-    with node_on_path():
-        command = ["node", str(HARDHAT / "chain.js"), "--port", "0", "--state", str(state)]
-        process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
-    with process:
-        try:
-            assert process.stdout is not None
-            yield json.loads(process.stdout.readline())["rpc"]
-        finally:
-            process.terminate()
-
-
-@pytest.fixture(scope="module")
-def artifacts(tmp_path_factory: pytest.TempPathFactory) -> dict[str, abi.Artifact]:
-    """The compiled contracts."""
-    return abi.load_artifacts(compile_contracts(PROJECT, tmp_path_factory.mktemp("artifacts")))
-
-
-@pytest.fixture
-def world(node_url: str, artifacts: dict[str, abi.Artifact]) -> Iterator[ChainWorld]:
-    """New contracts for each test."""
-    node, client = Rpc(node_url, 30), ChainClient.connect(node_url, finality_depth=0)
-    yield ChainWorld(node, client, artifacts)
-    client.close()
-    node.close()
-
-
-@pytest.fixture
-def made(world: ChainWorld) -> Builder:
-    """A funded campaign whose whole log is anchored, in three steps."""
-    made = Builder(place=world.place)
-    world.fund(made)
-    world.anchor(made, 20, 100, len(made.entries))
-    return made
+from tests.audit.proxy import Proxy
 
 
 def audited(world: ChainWorld, made: Builder, folder: Path, chain: ChainReader | None = None) -> AuditReport:
@@ -103,6 +51,16 @@ def test_a_whole_campaign_passes_every_step(world: ChainWorld, made: Builder, tm
     assert campaign.refunded == budget - total - total * 500 // 10_000
     assert campaign.claims == {worker: amount for worker, amount in made.owed.items() if amount}
     assert report.notes == ()
+
+
+def test_what_is_complete_is_so_strictly(
+    world: ChainWorld, made: Builder, node_url: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    folder = made.save(tmp_path)
+    arguments = ["--log", str(folder), "--rpc", node_url, "--depth", "0", "--strict"]
+    assert main(["audit", *arguments]) == 0
+    assert capsys.readouterr().out.endswith("\nAll 10 steps were checked, and everything holds.\n")
+    assert world.first < world.client.head().number
 
 
 def test_a_campaign_on_its_way_passes(world: ChainWorld, made: Builder, tmp_path: Path) -> None:
@@ -196,7 +154,7 @@ def test_a_node_that_hides_events_is_found_out(
     world.post(made, made.owed, len(made.entries))
     world.settle(made)
     world.claim(made, max(made.owed, key=lambda worker: made.owed[worker]))
-    with_hidden = _Proxy(node_url, lambda log: log["topics"][0] != "0x" + hidden.hex())
+    with_hidden = Proxy(node_url, lambda log: log["topics"][0] != "0x" + hidden.hex())
     with with_hidden as url:
         client = ChainClient.connect(url, finality_depth=0)
         report = audited(world, made, tmp_path, ChainReader(client))
@@ -207,51 +165,8 @@ def test_a_node_that_hides_events_is_found_out(
 def test_a_node_that_answers_small_questions_only_is_asked_them(
     world: ChainWorld, made: Builder, node_url: str
 ) -> None:
-    with _Proxy(node_url, lambda _: True, most_blocks=3) as url:
+    with Proxy(node_url, most_blocks=3) as url:
         client = ChainClient.connect(url, finality_depth=0)
         assert ChainReader(client).anchors(world.log) == world.reader().anchors(world.log)
         client.close()
     assert isinstance(made.place, Place)
-
-
-class _Proxy:
-    """A node in front of a node: it leaves out events, and refuses to look at many blocks at once."""
-
-    def __init__(self, url: str, keep: Callable[[Any], bool], most_blocks: int = 1 << 60) -> None:
-        class Handler(BaseHTTPRequestHandler):
-            def do_POST(self) -> None:
-                body = self.rfile.read(int(self.headers["Content-Length"]))
-                answer = json.dumps(_answer(url, body, keep, most_blocks)).encode()
-                self.send_response(200)
-                self.send_header("Content-Length", str(len(answer)))
-                self.end_headers()
-                self.wfile.write(answer)
-
-            def log_message(self, *_: object) -> None:
-                """Nothing on standard error."""
-
-        self._server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-        self._thread = Thread(target=self._server.serve_forever, args=(0.01,))
-
-    def __enter__(self) -> str:
-        self._thread.start()
-        return f"http://127.0.0.1:{self._server.server_port}"
-
-    def __exit__(self, *_: object) -> None:
-        self._server.shutdown()
-        self._server.server_close()
-        self._thread.join()
-
-
-def _answer(url: str, body: bytes, keep: Callable[[Any], bool], most_blocks: int) -> Any:
-    asked = json.loads(body)
-    if asked["method"] == "eth_getLogs":
-        query = asked["params"][0]
-        if int(query["toBlock"], 16) - int(query["fromBlock"], 16) >= most_blocks:
-            return {"jsonrpc": "2.0", "id": asked["id"], "error": {"code": -32005, "message": "too many"}}
-    request = urllib.request.Request(url, body, {"Content-Type": "application/json"})
-    with urllib.request.urlopen(request) as answered:
-        answer = json.loads(answered.read())
-    if asked["method"] == "eth_getLogs":
-        answer["result"] = [log for log in answer["result"] if keep(log)]
-    return answer
