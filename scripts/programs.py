@@ -15,6 +15,7 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parent.parent
 VENV = ROOT / ".venv"
 STATE = ROOT / ".crowdledger"
+CACHE = STATE / "cache"  # what pip and npm keep, so that a second set-up is quicker
 PYTHON = VENV / "bin" / "python"
 
 NO_NETWORK = re.compile(
@@ -42,11 +43,18 @@ def node_folder() -> Path | None:
 
 
 def child_environment() -> dict[str, str]:
-    """The environment for our programs: this checkout's Python and Node first, nothing of another Python."""
-    kept = {k: v for k, v in os.environ.items() if k not in ("PYTHONHOME", "PYTHONPATH", "VIRTUAL_ENV")}
+    """The environment for our programs: this checkout's Python and Node first, nothing of another Python, and
+    what pip and npm would keep in the home folder and in /tmp inside the checkout."""
+    left_out = ("pythonhome", "pythonpath", "virtual_env", "npm_config_cache")  # npm reads it in any case
+    kept = {k: v for k, v in os.environ.items() if k.lower() not in left_out}
     first = [str(path) for path in (node_folder(), VENV / "bin") if path]
     kept["PATH"] = os.pathsep.join([*first, kept.get("PATH", os.defpath)])
     kept.update(PIP_USER="0", HF_HUB_OFFLINE="1", TOKENIZERS_PARALLELISM="false")
+    kept.update(
+        PIP_CACHE_DIR=str(CACHE / "pip"),
+        npm_config_cache=str(CACHE / "npm"),
+        NODE_COMPILE_CACHE=str(CACHE / "node"),  # npm turns it on for itself
+    )
     return kept
 
 

@@ -195,6 +195,32 @@ def test_parts_of_a_digest_cannot_be_confused() -> None:
     assert digest_of("ab", "c") != digest_of("a", "bc") != digest_of("a", "b", "c")
 
 
+def test_pip_and_npm_keep_what_they_keep_inside_the_checkout(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    node = programs.node_folder()
+    if node is None:
+        pytest.skip("this checkout was not set up by scripts/setup")
+    home = tmp_path / "home"
+    home.mkdir()
+    monkeypatch.setattr(programs, "CACHE", tmp_path / "cache")
+    for name in ("PIP_CACHE_DIR", "NPM_CONFIG_CACHE", "npm_config_cache", "NODE_COMPILE_CACHE"):
+        monkeypatch.setenv(name, str(home / name))
+    monkeypatch.setenv("HOME", str(home))
+    npm = node.parent / "lib" / "node_modules" / "npm" / "bin" / "npm-cli.js"
+    asked = {
+        "pip": [sys.executable, "-I", "-m", "pip", "--disable-pip-version-check", "cache", "dir"],
+        "npm": [node / "node", npm, "config", "get", "cache"],
+    }
+    for name, command in asked.items():
+        done = subprocess.run(
+            command, env=programs.child_environment(), capture_output=True, text=True, check=True
+        )
+        assert done.stdout.strip() == str(tmp_path / "cache" / name)
+    assert list((tmp_path / "cache" / "node").iterdir())
+    assert list(home.iterdir()) == []
+
+
 @pytest.mark.parametrize(
     ("output", "advice"),
     [
