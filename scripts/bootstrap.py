@@ -2,7 +2,7 @@
 
 Standard library only, run by the system's Python (3.11 or later). Each step is stamped with a digest of what
 it was made from, so a second run only compares digests. Everything lies inside the checkout: `.venv`,
-`hardhat_local/node_modules`, `.crowdledger` with what pip and npm keep. All it has to say goes to standard error.
+`hardhat_local/node_modules`, `.crowdledger` with what pip and npm keep. What it says goes to standard error.
 
 Crash windows: a step's stamp is written after its work, so a step that was interrupted is done again. A
 killed pip may leave half of a package behind; `.venv/installing`, present only while it runs, makes the next

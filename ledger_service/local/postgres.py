@@ -6,9 +6,9 @@ asked for it, and waits at most ten seconds for a recovery after a crash.
 The server listens on a Unix socket in a folder that only its user can enter, and nowhere else. It is left
 alone by signals to us, survives our death, and is adopted by the next start.
 
-Two things lie outside our folder, and the README says so. PostgreSQL refuses to run as root, so root starts it
-as the system user `pgserver` or `postgres`, made where there is neither, and lets that one pass through the
-folders above. And where our path is too long for a socket, the socket has a folder of its own in /tmp.
+Two things lie outside our folder, and the README says so. PostgreSQL refuses to run as root, so root starts
+it as the system user `pgserver` or `postgres`, made where there is neither, and lets that one pass through
+the folders above. And where our path is too long for a socket, the socket has a folder of its own in /tmp.
 """
 
 from __future__ import annotations
