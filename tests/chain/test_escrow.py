@@ -198,6 +198,27 @@ def test_a_disputed_payroll_is_void_when_the_arbiter_says_so(campaign: Campaign)
     assert "Settled" not in names
 
 
+@pytest.mark.parametrize("disputed", [False, True])
+def test_the_time_at_which_a_payroll_settles_is_the_contracts(campaign: Campaign, disputed: bool) -> None:
+    client, escrow, terms = campaign.operator.client, campaign.escrow, campaign.terms
+    assert escrow.campaign(client, campaign.id).settles_at(terms.window) is None
+    campaign.fund(1_000)
+    entries = payroll.encode_entries([payroll.PayrollEntry("0x" + "77" * 20, 0, 5)])
+    campaign.do(campaign.operator, "anchor", campaign.log.anchor(1, ENTRY, []), campaign.log.address)
+    campaign.do(campaign.operator, "post", escrow.post(terms, entries, 1))
+    if disputed:
+        campaign.after(1_000)
+        campaign.do(campaign.requester, "dispute", escrow.dispute(terms, bytes(32)))
+    settles_at = escrow.campaign(client, campaign.id).settles_at(terms.window)
+    assert settles_at is not None
+    campaign.operator.enqueue("early", escrow.address, escrow.settle(terms))
+    campaign.operator.writer().step()
+    assert campaign.operator.intent("early").error == f"TooEarly(until={settles_at})"
+    campaign.after(settles_at - client.head().timestamp)
+    campaign.do(campaign.operator, "settle", escrow.settle(terms))
+    assert escrow.campaign(client, campaign.id).settled_total == 5
+
+
 def test_a_payroll_that_the_contract_cannot_rebuild_takes_no_nonce(campaign: Campaign) -> None:
     campaign.fund(1_000)
     campaign.do(campaign.operator, "anchor", campaign.log.anchor(1, ENTRY, []), campaign.log.address)

@@ -204,3 +204,41 @@ def test_an_account_without_money_waits_and_alarms(world: World) -> None:
     for _ in range(3):
         world.writer().step()
     assert world.intent("mint").state is State.MINED
+
+
+def test_what_the_node_does_not_estimate_is_passed_over(world: World) -> None:
+    token, worker = world.deploy_token(), _account()
+    world.enqueue("too long", None, bytes(60_000))  # no contract's creation is as long: EIP-3860
+    world.mint("mint", token, worker, 7)
+    reports = [world.writer().step() for _ in range(3)]
+    assert world.intent("mint").state is State.MINED
+    assert world.balance(token, worker) == 7
+    left = world.intent("too long")
+    assert (left.state, left.nonce) == (State.QUEUED, None)
+    assert left.error is not None
+    assert any(left.error in alarm for alarm in reports[0].alarms)
+
+
+def test_what_may_build_on_a_passed_over_intent_is_not_given_up(world: World) -> None:
+    token = world.deploy_token()
+    world.enqueue("too long", None, bytes(60_000))
+    world.enqueue("transfer", token, world.artifacts["LocalToken"].call("transfer", _account(), 5))
+    world.writer().step()
+    assert world.intent("transfer").state is State.QUEUED
+    lane = world.writer().lane
+    with world.database.begin() as connection:
+        ChainIntents(connection).cancel(lane, "too long", world.clock.now())
+    world.writer().step()
+    assert world.intent("transfer").state is State.REJECTED
+
+
+def test_intents_keep_their_order_while_the_node_estimates_nothing(world: World) -> None:
+    token = world.deploy_token()
+    world.control.fund(world.signer.address, 0)
+    for number in range(20):  # more than are read at a time
+        world.mint(f"mint/{number}", token, _account(), 1)
+    world.writer().step()
+    world.control.fund(world.signer.address, ETHER)
+    for _ in range(25):
+        world.writer().step()
+    assert [world.intent(f"mint/{number}").nonce for number in range(20)] == list(range(1, 21))
