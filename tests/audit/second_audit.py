@@ -1,0 +1,189 @@
+"""A second audit of one campaign, from section 14 of docs/formats.md alone: none of the product's code.
+
+It takes what `GET …/openings` gives and the fields of entries, and computes what has to stand in the others.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+PPM = 1_000_000
+Matrix = list[list[float]]
+
+
+def digest(document: Any) -> bytes:
+    """JCS of documents that have ASCII names, integers and texts only."""
+    text = json.dumps(document, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
+    return hashlib.sha256(text.encode()).digest()
+
+
+@dataclass(frozen=True)
+class Label:
+    """What the log and its opening say of one label; `answer` is None where the schema does not have it."""
+
+    leaf: bytes
+    item: bytes
+    worker: str
+    answer: int | None
+    made_at: int
+    assigned_at: int
+
+
+def reasons(
+    labels: Sequence[Label], gold: dict[bytes, int], review: Any, classes: int
+) -> list[dict[str, Any]]:
+    """Verdicts."""
+    found = []
+    for place, label in enumerate(labels):
+        theirs = [(other.made_at, at) for at, other in enumerate(labels) if other.worker == label.worker]
+        earlier = [key for key in sorted(theirs) if key < (label.made_at, place)]
+        seconds = label.made_at - (earlier[-1][0] if earlier else label.assigned_at)
+        known = [other for other in labels if other.worker == label.worker and other.item in gold]
+        correct = sum(other.answer == gold[other.item] for other in known)
+        rule = review["gold"]
+        if label.answer is None:
+            found.append({"rule": "schema", "answers": classes})
+        elif seconds < review["min_seconds_per_label"]:
+            least = review["min_seconds_per_label"]
+            found.append({"rule": "speed", "seconds": seconds, "min_seconds": least})
+        elif len(known) >= rule["min_answers"] and correct * PPM < rule["min_accuracy_ppm"] * len(known):
+            found.append({"rule": "gold", "answers": len(known), "correct": correct} | rule)
+        else:
+            found.append({"rule": "accepted"})
+    return found
+
+
+def log_units(ppm: int) -> int:
+    return round(math.log(ppm / PPM) * 2**36)
+
+
+class Run:
+    """Truth, residual and standing from votes and committed parameters."""
+
+    def __init__(self, labels: Sequence[Label], parameters: Any) -> None:
+        self.votes = [
+            (label.item, label.worker, label.answer) for label in labels if label.answer is not None
+        ]
+        self.items = list(dict.fromkeys(item for item, _, _ in self.votes))
+        self.workers = list(dict.fromkeys(worker for _, worker, _ in self.votes))
+        self.prevalence, self.confusion = parameters["prevalence"], parameters["workers"]
+        self.classes = range(len(self.prevalence))
+        self.joint = {item: [log_units(share) for share in self.prevalence] for item in self.items}
+        for item, worker, answer in self.votes:
+            for true in self.classes:
+                self.joint[item][true] += log_units(self.confusion[worker][true][answer])
+
+    def truth(self) -> dict[bytes, tuple[int, int]]:
+        """Answer and confidence of every item."""
+        found = {}
+        for item, joint in self.joint.items():
+            answer = joint.index(max(joint))
+            found[item] = answer, round(PPM / sum(math.exp((j - joint[answer]) / 2**36) for j in joint))
+        return found
+
+    def residual(self) -> int:
+        shares = {
+            item: _scaled([math.exp((j - max(row)) / 2**36) for j in row]) for item, row in self.joint.items()
+        }
+        counts = {worker: [[0.0 for _ in self.classes] for _ in self.classes] for worker in self.workers}
+        for item, worker, answer in self.votes:
+            for true in self.classes:
+                counts[worker][true][answer] += shares[item][true]
+        community = [
+            _scaled(
+                [
+                    sum(count[true][a] for count in counts.values()) + len(counts) * (8 if a == true else 1)
+                    for a in self.classes
+                ]
+            )
+            for true in self.classes
+        ]
+        prevalence = _scaled([sum(share[k] for share in shares.values()) + 1 for k in self.classes])
+        moved = [abs(PPM * new - old) for new, old in zip(prevalence, self.prevalence, strict=True)]
+        for worker, count in counts.items():
+            for true in self.classes:
+                row = _scaled([count[true][a] + 6 * community[true][a] for a in self.classes])
+                old = self.confusion[worker][true]
+                moved += [abs(PPM * new - was) for new, was in zip(row, old, strict=True)]
+        return math.ceil(max(moved))
+
+    def standing(self) -> dict[str, tuple[int, int]]:
+        """Score and standard error of every worker."""
+        found = {}
+        for worker in self.workers:
+            score = sum(self.prevalence[k] * self.confusion[worker][k][k] for k in self.classes) // PPM
+            votes = sum(voter == worker for _, voter, _ in self.votes)
+            found[worker] = score, math.isqrt(score * (PPM - score) // (votes + 1))
+        return found
+
+
+def _scaled(row: list[float]) -> list[float]:
+    return [value / sum(row) for value in row]
+
+
+def statements(
+    campaign: str, run: str, labels: Sequence[Label], given: Sequence[Any], truth: dict[bytes, Any], pay: Any
+) -> dict[str, dict[str, Any]]:
+    """Pay: the statement of every worker, in the order of their first label."""
+    found: dict[str, dict[str, Any]] = {}
+    for label, reason in zip(labels, given, strict=True):
+        amount = 0
+        if reason["rule"] == "accepted":
+            agrees = truth[label.item][0] == label.answer
+            amount = int(pay["per_label"]) + agrees * int(pay["agreement_bonus"])
+        blank = {
+            "format": "crowdledger-statement@v1",
+            "campaign": campaign,
+            "worker": label.worker,
+            "run": run,
+        }
+        document = found.setdefault(label.worker, blank | {"labels": [], "amount": "0"})
+        document["labels"].append({"label": "0x" + label.leaf.hex(), "amount": str(amount)})
+        document["amount"] = str(int(document["amount"]) + amount)
+    return found
+
+
+def problem_digest(
+    values: Matrix, eligible: list[list[bool]], demand: list[int], capacity: list[int], seed: bytes
+) -> bytes:
+    """Matching.inputs."""
+    hashed = hashlib.sha256(b"crowdledger-problem@v1\n")
+    for number in (len(demand), len(capacity), *(int(value) for row in values for value in row)):
+        hashed.update(number.to_bytes(8, "big", signed=True))
+    hashed.update(bytes(pair for row in eligible for pair in row))
+    for number in (*demand, *capacity):
+        hashed.update(number.to_bytes(8, "big", signed=True))
+    hashed.update(seed)
+    return hashed.digest()
+
+
+def prices_digest(prices: list[int]) -> bytes:
+    """Matching.prices."""
+    numbers = b"".join(number.to_bytes(8, "big") for number in (len(prices), *prices))
+    return hashlib.sha256(b"crowdledger-prices@v1\n" + numbers).digest()
+
+
+def dual(
+    values: Matrix,
+    eligible: list[list[bool]],
+    demand: list[int],
+    capacity: list[int],
+    prices: list[int],
+    assignments: int,
+) -> int:
+    """Matching.dual."""
+    bonus = (len(capacity) + 1) * PPM
+    total = sum(c * p for c, p in zip(capacity, prices, strict=True)) - bonus * assignments
+    for row, open_to, wanted in zip(values, eligible, demand, strict=True):
+        worth = [
+            max(0, int(value) + bonus - price)
+            for value, may, price in zip(row, open_to, prices, strict=True)
+            if may
+        ]
+        total += sum(sorted(worth, reverse=True)[:wanted])
+    return total
