@@ -57,8 +57,12 @@ contract CampaignEscrow is ICampaignEscrow, ReentrancyGuardTransient {
         bytes32 s
     ) external nonReentrant returns (bytes32 id) {
         // Whoever sees the permit may use it first, and this call must not fail for that: the allowance decides.
-        try IERC20Permit(terms.token).permit(msg.sender, address(this), amount, permitDeadline, v, r, s) {}
-            catch {}
+        // A token without code is left to `_checkTerms`, which says so: `try` would revert with nothing.
+        if (terms.token.code.length != 0) {
+            try IERC20Permit(terms.token)
+                .permit(msg.sender, address(this), amount, permitDeadline, v, r, s) {}
+                catch {}
+        }
         return _deposit(terms, amount);
     }
 
@@ -71,6 +75,7 @@ contract CampaignEscrow is ICampaignEscrow, ReentrancyGuardTransient {
         bytes32 id = idOf(terms);
         Campaign storage c = _campaigns[id];
         if (msg.sender != terms.operator) revert NotOperator(msg.sender, terms.operator);
+        if (c.deposited == 0) revert UnknownCampaign(id); // only a deposit checks the terms
         if (block.timestamp >= terms.deadline) revert DeadlinePassed(terms.deadline);
         _settleIfDue(id, c, terms);
         if (c.stage != Stage.Empty) revert PayrollPending(c.pendingRoot);
@@ -273,14 +278,16 @@ contract CampaignEscrow is ICampaignEscrow, ReentrancyGuardTransient {
     }
 
     /// @dev The arbiter judges between the requester, who gets back what is not paid, and the operator, who posts;
-    /// so it is neither of them.
+    /// so it is neither of them. A requester that is this contract could not be paid its refund.
     function _checkTerms(
         Terms calldata terms
     ) private view {
-        if (terms.requester == address(0) || terms.operator == address(0) || terms.arbiter == address(0)) {
+        address requester = terms.requester;
+        if (requester == address(0) || terms.operator == address(0) || terms.arbiter == address(0)) {
             revert MissingParty();
         }
-        if (terms.arbiter == terms.requester || terms.arbiter == terms.operator) {
+        if (requester == address(this)) revert MissingParty();
+        if (terms.arbiter == requester || terms.arbiter == terms.operator) {
             revert PartialArbiter(terms.arbiter);
         }
         if (terms.token.code.length == 0) revert NoCode(terms.token);

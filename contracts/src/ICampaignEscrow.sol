@@ -72,7 +72,7 @@ interface ICampaignEscrow {
 
     error NoAmount();
     error NoCode(address account);
-    error MissingParty();
+    error MissingParty(); // a party is zero, or the requester is the escrow itself
     error PartialArbiter(address arbiter);
     error FeeTooHigh(uint16 feeBps, uint16 most);
     error WindowOutOfRange(uint32 window);

@@ -4,9 +4,10 @@ pragma solidity 0.8.30;
 import {CampaignEscrow} from "../src/CampaignEscrow.sol";
 import {ICampaignEscrow} from "../src/ICampaignEscrow.sol";
 import {ProvenanceLog} from "../src/ProvenanceLog.sol";
+import {SafeERC20} from "@openzeppelin/contracts/token/ERC20/utils/SafeERC20.sol";
 import {LocalToken} from "../src/local/LocalToken.sol";
 import {EscrowFixture} from "./utils/EscrowFixture.sol";
-import {OldToken, TaxedToken} from "./utils/Tokens.sol";
+import {FalseToken, OldToken, TaxedToken} from "./utils/Tokens.sol";
 
 contract EscrowFundingTest is EscrowFixture {
     function test_the_escrow_needs_a_log() public {
@@ -78,6 +79,12 @@ contract EscrowFundingTest is EscrowFixture {
         refused(ICampaignEscrow.MissingParty.selector);
     }
 
+    /// @dev Its refund could never leave.
+    function test_a_requester_that_is_the_escrow_is_refused() public {
+        terms.requester = address(escrow);
+        refused(ICampaignEscrow.MissingParty.selector);
+    }
+
     function refused(
         bytes4 selector
     ) internal {
@@ -99,6 +106,12 @@ contract EscrowFundingTest is EscrowFixture {
         terms.token = stranger;
         vm.expectRevert(abi.encodeWithSelector(ICampaignEscrow.NoCode.selector, stranger));
         deposit(1);
+    }
+
+    function test_a_permit_of_a_token_without_code_is_refused_in_the_same_words() public {
+        terms.token = stranger;
+        vm.expectRevert(abi.encodeWithSelector(ICampaignEscrow.NoCode.selector, stranger));
+        depositWithPermit(1, START + 1, 27, "r", "s");
     }
 
     function test_a_fee_is_at_most_a_quarter() public {
@@ -133,6 +146,20 @@ contract EscrowFundingTest is EscrowFixture {
         use(LocalToken(address(old)));
         deposit(BUDGET);
         same(old.balanceOf(address(escrow)), BUDGET, "balance");
+    }
+
+    function test_a_token_that_answers_false_takes_nothing_in() public {
+        FalseToken lying = new FalseToken();
+        use(lying);
+        deposit(BUDGET);
+        post(first());
+        lying.turn(true);
+        vm.expectRevert(abi.encodeWithSelector(SafeERC20.SafeERC20FailedOperation.selector, address(lying)));
+        deposit(1);
+        vm.expectRevert(abi.encodeWithSelector(SafeERC20.SafeERC20FailedOperation.selector, address(lying)));
+        dispute();
+        same(state().deposited, BUDGET, "deposited");
+        stageIs(ICampaignEscrow.Stage.Pending);
     }
 
     function test_a_deposit_without_allowance_is_refused() public {

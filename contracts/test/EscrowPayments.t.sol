@@ -3,10 +3,11 @@ pragma solidity 0.8.30;
 
 import {ICampaignEscrow} from "../src/ICampaignEscrow.sol";
 import {Payroll} from "../src/libraries/Payroll.sol";
+import {SafeERC20} from "@openzeppelin/contracts/token/ERC20/utils/SafeERC20.sol";
 import {ReentrancyGuardTransient} from "@openzeppelin/contracts/utils/ReentrancyGuardTransient.sol";
 import {EscrowFixture} from "./utils/EscrowFixture.sol";
 import {PayrollReference} from "./utils/PayrollReference.sol";
-import {HookToken, ListedToken} from "./utils/Tokens.sol";
+import {FalseToken, HookToken, ListedToken} from "./utils/Tokens.sol";
 
 /// @dev Claims, fees and refunds.
 contract EscrowPaymentsTest is EscrowFixture {
@@ -39,6 +40,36 @@ contract EscrowPaymentsTest is EscrowFixture {
         vm.warp(block.timestamp + WINDOW);
         same(claim(list, 0), 11, "only the increase"); // settles first
         same(claim(list, 1), 200_000_022, "all at once");
+    }
+
+    /// @dev What is due settles before the proof is read: from then on only proofs under the due root are true.
+    function test_a_claim_under_the_settled_root_ends_when_the_next_is_due() public {
+        PayrollReference.Position[] memory list = settledFirst();
+        PayrollReference.Position[] memory next = PayrollReference.settled(list);
+        next[0].increase = 1;
+        bytes32 due = post(next);
+        bytes32[] memory path = PayrollReference.path(id, list, 1);
+        bytes32[] memory nextPath = PayrollReference.path(id, next, 1);
+        vm.warp(block.timestamp + WINDOW);
+        reverts(Payroll.PathMismatch.selector, state().settledRoot, due);
+        escrow.claim(terms, 1, workers[1], 200_000_000, path);
+        same(escrow.claim(terms, 1, workers[1], 200_000_000, nextPath), 200_000_000, "paid");
+    }
+
+    function test_an_account_listed_twice_is_paid_the_larger_only() public {
+        deposit(BUDGET);
+        PayrollReference.Position[] memory list = first();
+        list[1].account = workers[0];
+        post(list);
+        vm.warp(DEADLINE + WINDOW);
+        escrow.refund(terms);
+        same(claim(list, 0), 300_000_000, "the larger");
+        bytes32[] memory path = PayrollReference.path(id, list, 1);
+        reverts(ICampaignEscrow.NothingDue.selector, workers[0], uint256(200_000_000));
+        escrow.claim(terms, 1, workers[0], 200_000_000, path);
+        claim(list, 2);
+        escrow.collectFee(terms);
+        same(token.balanceOf(address(escrow)), 200_000_000, "the smaller stays");
     }
 
     function test_a_pending_payroll_pays_nothing() public {
@@ -260,6 +291,52 @@ contract EscrowPaymentsTest is EscrowFixture {
         escrow.collectFee(terms);
         listed.list(workers[0], false);
         claim(list, 0);
+    }
+
+    function test_an_account_that_the_token_refuses_reverts_a_batch_with_it() public {
+        ListedToken listed = new ListedToken();
+        use(listed);
+        ICampaignEscrow.Claim[] memory claims = many(settledFirst());
+        listed.list(workers[1], true);
+        vm.expectRevert(abi.encodeWithSelector(ListedToken.Listed.selector, workers[1]));
+        escrow.claimMany(terms, claims);
+        claims[1] = claims[2];
+        same(escrow.claimMany(terms, claims), 400_000_000, "the others, without it");
+    }
+
+    function test_a_token_that_answers_false_pays_nothing_out() public {
+        FalseToken lying = new FalseToken();
+        use(lying);
+        deposit(BUDGET);
+        PayrollReference.Position[] memory list = first();
+        post(list);
+        dispute();
+        vm.warp(DEADLINE + 3 * WINDOW);
+        escrow.settle(terms);
+        lying.turn(true);
+        bytes[5] memory calls = [
+            abi.encodeCall(
+                escrow.claim, (terms, 0, workers[0], 300_000_000, PayrollReference.path(id, list, 0))
+            ),
+            abi.encodeCall(escrow.claimMany, (terms, many(list))),
+            abi.encodeCall(escrow.collectFee, (terms)),
+            abi.encodeCall(escrow.collectBond, (terms, disputer)),
+            abi.encodeCall(escrow.refund, (terms))
+        ];
+        for (uint256 i; i < calls.length; ++i) {
+            vm.expectRevert(
+                abi.encodeWithSelector(SafeERC20.SafeERC20FailedOperation.selector, address(lying))
+            );
+            (bool refused,) = address(escrow).call(calls[i]);
+            yes(refused, "expected to revert");
+        }
+        same(token.balanceOf(address(escrow)), BUDGET + BOND, "balance");
+        lying.turn(false);
+        for (uint256 i; i < calls.length; ++i) {
+            (bool done,) = address(escrow).call(calls[i]);
+            yes(done, "paid once the token moves");
+        }
+        same(token.balanceOf(address(escrow)), 0, "left over");
     }
 
     /// @dev Every function that moves money is closed while a transfer runs.

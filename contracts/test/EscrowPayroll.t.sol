@@ -84,11 +84,49 @@ contract EscrowPayrollTest is EscrowFixture {
         post(first());
     }
 
-    function test_a_payroll_needs_a_deposit() public {
+    function test_a_payroll_needs_a_campaign_that_was_opened() public {
         bytes memory entries = PayrollReference.pack(first());
-        reverts(ICampaignEscrow.InsufficientDeposit.selector, 660_000_000, uint256(0));
+        vm.expectRevert(abi.encodeWithSelector(ICampaignEscrow.UnknownCampaign.selector, id));
         vm.prank(operator);
         escrow.post(terms, entries, EVIDENCE);
+    }
+
+    /// @dev It would need no money, and only a deposit checks the terms.
+    function test_a_payroll_of_zeros_needs_an_opened_campaign_too() public {
+        uint64[3] memory none;
+        bytes memory entries = PayrollReference.pack(positions(none, none));
+        (terms.window, terms.feeBps, terms.arbiter) = (0, type(uint16).max, operator);
+        vm.expectRevert(abi.encodeWithSelector(ICampaignEscrow.UnknownCampaign.selector, escrow.idOf(terms)));
+        vm.prank(operator);
+        escrow.post(terms, entries, EVIDENCE);
+    }
+
+    function test_an_opened_campaign_takes_a_payroll_of_zeros() public {
+        uint64[3] memory none;
+        deposit(1);
+        PayrollReference.Position[] memory list = positions(none, none);
+        same(post(list), PayrollReference.root(id, list), "root");
+        same(state().pendingTotal, 0, "pending total");
+    }
+
+    /// @dev A dispute on which the arbiter is silent can outlast the deadline, and what was earned since the payroll
+    /// goes back to the requester.
+    function test_a_dispute_near_the_deadline_leaves_no_time_for_another_payroll() public {
+        deposit(BUDGET);
+        vm.warp(DEADLINE - 2 * WINDOW);
+        bytes32 root = post(first());
+        vm.warp(DEADLINE - WINDOW - 1);
+        dispute();
+        uint64[3] memory before = [uint64(300_000_000), 200_000_000, 100_000_000];
+        bytes memory entries = PayrollReference.pack(positions(before, [uint64(5), 0, 0]));
+        vm.warp(DEADLINE - 1);
+        pendingRefused(root, entries);
+        vm.warp(DEADLINE + WINDOW - 1);
+        reverts(ICampaignEscrow.DeadlinePassed.selector, uint256(DEADLINE));
+        vm.prank(operator);
+        escrow.post(terms, entries, EVIDENCE);
+        vm.warp(DEADLINE + WINDOW);
+        same(escrow.refund(terms), 340_000_000, "refund");
     }
 
     function test_a_payroll_settles_when_its_window_has_passed() public {

@@ -61,6 +61,32 @@ contract OldToken {
     }
 }
 
+/// @dev Answers false, and moves nothing, while it is turned on.
+contract FalseToken is LocalToken {
+    bool public on;
+
+    function turn(
+        bool on_
+    ) external {
+        on = on_;
+    }
+
+    function transfer(
+        address to,
+        uint256 value
+    ) public override returns (bool) {
+        return !on && super.transfer(to, value);
+    }
+
+    function transferFrom(
+        address from,
+        address to,
+        uint256 value
+    ) public override returns (bool) {
+        return !on && super.transferFrom(from, to, value);
+    }
+}
+
 /// @dev Refuses transfers to the accounts on its list.
 contract ListedToken is LocalToken {
     error Listed(address account);
