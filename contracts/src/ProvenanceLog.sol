@@ -19,6 +19,8 @@ contract ProvenanceLog is EIP712 {
     error SizeNotGrowing(uint64 size, uint64 latest);
     /// @notice Sizes are below 2^38.
     error SizeTooLarge(uint64 size);
+    /// @notice Block times are below 2^34: until the year 2514.
+    error TimeTooLarge(uint256 time);
     /// @notice The zero root is no tree's.
     error NoRoot();
     /// @notice The first head has nothing to be consistent with, so its proof is empty.
@@ -69,6 +71,7 @@ contract ProvenanceLog is EIP712 {
         if (msg.sender != operator) revert NotOperator(msg.sender, operator);
         if (root == 0) revert NoRoot();
         if (size >> SIZE_BITS != 0) revert SizeTooLarge(size);
+        if (block.timestamp >> TIME_BITS != 0) revert TimeTooLarge(block.timestamp);
         uint256 recent = _recent;
         uint256 count = recent >> COUNT_SHIFT;
         uint64 last = _lastSize(recent);

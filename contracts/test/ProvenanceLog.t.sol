@@ -115,6 +115,21 @@ contract ProvenanceLogTest is Base {
         same(found, "root", "root");
     }
 
+    function test_times_are_below_2_to_the_34() public {
+        anchor(5, (1 << 34) - 1);
+        bytes32 next = root(9);
+        bytes32[] memory proof = LogTree.consistency(leaves, 5, 9);
+        for (uint256 shift = 34; shift < 64; shift += 29) {
+            vm.warp(1 << shift);
+            reverts(ProvenanceLog.TimeTooLarge.selector, 1 << shift);
+            vm.prank(operator);
+            log.anchor(9, next, proof);
+        }
+        (uint64 size, bytes32 latestRoot, uint64 time) = log.latest();
+        yes(size == 5 && time == (1 << 34) - 1, "latest");
+        same(latestRoot, root(5), "latest root");
+    }
+
     function test_a_history_cannot_be_rewritten() public {
         anchor(5, 100);
         bytes32 old = root(5);
