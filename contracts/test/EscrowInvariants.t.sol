@@ -198,7 +198,7 @@ contract EscrowInvariantsTest {
         steps[5] = life.stepClaim.selector;
         steps[6] = life.stepCollect.selector;
         steps[7] = life.stepRefund.selector;
-        steps[8] = life.stepPost.selector;
+        steps[8] = life.stepTime.selector;
         targets = new FuzzSelector[](1);
         targets[0] = FuzzSelector(address(life), steps);
     }

@@ -184,10 +184,22 @@ contract Rfc9162Test is Base {
         rfc.verifyConsistency(4, 3, 0, 0, none);
     }
 
+    /// @dev A call to an account without code succeeds and answers nothing.
     function test_a_chain_without_the_precompile_is_refused() public {
         bytes32[] memory leaves = LogTree.leavesOf(2, 8);
         bytes32[] memory proof = LogTree.inclusion(leaves, 0, 2);
-        vm.mockCallRevert(address(2), "", "no precompile");
+        bytes32 newer = root(leaves, 2);
+        vm.mockCall(address(2), "", "");
+        reverts(Rfc9162.HashFailed.selector);
+        rfc.inclusionRoot(leaves[0], 0, 2, proof);
+        reverts(Rfc9162.HashFailed.selector);
+        rfc.verifyConsistency(1, 2, leaves[0], newer, proof);
+    }
+
+    function test_a_precompile_that_fails_is_refused() public {
+        bytes32[] memory leaves = LogTree.leavesOf(2, 8);
+        bytes32[] memory proof = LogTree.inclusion(leaves, 0, 2);
+        vm.mockCallRevert(address(2), "", "out of gas");
         reverts(Rfc9162.HashFailed.selector);
         rfc.inclusionRoot(leaves[0], 0, 2, proof);
         reverts(Rfc9162.HashFailed.selector);

@@ -41,6 +41,11 @@ interface Vm {
         address target,
         bytes32 slot
     ) external view returns (bytes32);
+    function mockCall(
+        address target,
+        bytes calldata data,
+        bytes calldata returnData
+    ) external;
     function mockCallRevert(
         address target,
         bytes calldata data,
