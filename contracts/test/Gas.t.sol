@@ -86,6 +86,44 @@ contract GasTest is EscrowFixture {
         }
     }
 
+    /// @dev The most that trees of a million entries give: a node on each of 20 levels, and the one to start from.
+    function test_anchors_of_any_size_near_a_million() public {
+        anchorSixty(1, 21, 81_000, 104_000);
+    }
+
+    /// @dev Whole subtrees of 4,096 need no hashes below their roots.
+    function test_anchors_of_round_sizes_near_a_million() public {
+        anchorSixty(4_096, 9, 69_000, 92_000);
+    }
+
+    /// @dev Sizes are multiples of `unit`; none of the anchors, with a new page or not, costs more than its bar.
+    function anchorSixty(
+        uint256 unit,
+        uint256 hashes,
+        uint256 bar,
+        uint256 barWithPage
+    ) internal {
+        ProvenanceLog big = new ProvenanceLog(address(this));
+        uint256 size = 830_000 / unit * unit;
+        big.anchor(uint64(size), UniformTree.root(size), new bytes32[](0));
+        (uint256 longest, uint256 most, uint256 mostWithPage) = (0, 0, 0);
+        for (uint256 i = 1; i <= 60; ++i) {
+            uint256 next = size + unit * (1 + uint256(keccak256(abi.encode(i))) % (8_192 / unit));
+            if (next >> 20 != 0) break;
+            bytes32[] memory proof = UniformTree.consistency(size, next, true);
+            big.anchor(uint64(next), UniformTree.root(next), proof);
+            uint256 used = vm.lastCallGas().gasTotalUsed;
+            if (proof.length > longest) longest = proof.length;
+            if (i % 3 != 0 && used > most) most = used;
+            if (i % 3 == 0 && used > mostWithPage) mostWithPage = used;
+            size = next;
+        }
+        emit Measured("the dearest anchor, by hashes at most", longest, most);
+        emit Measured("the dearest anchor with a new page", longest, mostWithPage);
+        same(longest, hashes, "hashes at most");
+        yes(most <= bar && mostWithPage <= barWithPage, "the dearest anchor");
+    }
+
     function crowd(
         uint256 count,
         uint64 soFar,
