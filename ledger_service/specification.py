@@ -19,6 +19,7 @@ _MAX_TEXTS = 200
 MIN_TOLERANCE_PPM = 100  # quantised parameters themselves move by a few ppm
 # Parameters are a matrix per worker: this many numbers can be inferred, committed and audited.
 MAX_PARAMETERS = 4_000_000
+MAX_ITEMS = 90_000  # their ids, and as many gold answers, are one readable line of an audit
 MAX_WORKERS = 3_000  # a payroll of that many fits one transaction
 _HIGHEST_FEE_BPS = 2_500
 _HEX32 = re.compile(r"0x[0-9a-f]{64}\Z")
@@ -66,8 +67,7 @@ class Specification:
         Raises:
             BadInput: a member missing, unknown, of the wrong kind or out of range.
         """
-        if len(commitments.canonical(document)) > MAX_BYTES:
-            raise BadInput(f"a specification has at most {MAX_BYTES} bytes")
+        _check_size(document)
         top = _Reader(document, "specification")
         schema, payment = top.inner("schema"), top.inner("payment")
         review, inference = top.inner("review"), top.inner("inference")
@@ -107,8 +107,8 @@ class Specification:
             raise BadInput(f"there is no inference method {self.method!r}; there is dawid-skene")
         if not 2 <= len(set(self.labels)) == len(self.labels):
             raise BadInput(f"a schema has 2 to {_MAX_TEXTS} different labels")
-        if self.items.count < 1 or self.gold.count > self.items.count:
-            raise BadInput("a campaign has at least one item, and no more gold answers than items")
+        if not 1 <= self.items.count <= MAX_ITEMS or self.gold.count > self.items.count:
+            raise BadInput(f"a campaign has 1 to {MAX_ITEMS} items, and no more gold answers than items")
         if self.opens_at >= self.closes_at:
             raise BadInput("a campaign opens before it closes")
         if self.labels_per_item > self.most_workers:
@@ -151,6 +151,11 @@ class Specification:
         if not isinstance(content, dict) or set(content) != {"label"} or content["label"] not in self.labels:
             return None
         return self.labels.index(content["label"])
+
+
+def _check_size(document: Json) -> None:
+    if len(commitments.canonical(document)) > MAX_BYTES:
+        raise BadInput(f"a specification has at most {MAX_BYTES} bytes")
 
 
 class _Reader:

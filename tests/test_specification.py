@@ -78,6 +78,7 @@ def test_a_whole_specification_is_read() -> None:
         ("inference.tolerance_ppm", 99),
         ("closes_at", 1_800_000_000),
         ("items.count", 0),
+        ("items.count", 90_001),
         ("items.root", "0x11"),
         ("gold.count", 11),
         ("instructions", "x" * 20_001),

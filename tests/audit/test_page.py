@@ -160,13 +160,13 @@ def test_the_bounds_on_the_page_are_those_of_the_code(path: str, bounds: tuple[i
 
 def test_the_times_and_counts_on_the_page_are_those_of_the_code() -> None:
     most = 1 << 40
-    Specification.from_json(_document(opens_at=0, closes_at=most, items__count=most, gold__count=0))
+    Specification.from_json(_document(opens_at=0, closes_at=most, items__count=90_000, gold__count=0))
     for changes in (
         {"opens_at": -1},
         {"closes_at": most + 1},
         {"opens_at": 5, "closes_at": 5},
         {"items__count": 0, "gold__count": 0},
-        {"items__count": most + 1},
+        {"items__count": 90_001},
         {"gold__count": 2},
         {"unknown": 1},
         {"title": ""},
