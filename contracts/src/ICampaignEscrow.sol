@@ -16,9 +16,16 @@ import {ProvenanceLog} from "./ProvenanceLog.sol";
 ///
 /// @dev Assumptions. The token is an ordinary ERC-20 whose amounts fit uint64 (six decimals): one that takes a share
 /// of transfers is refused on deposit; its issuer can freeze accounts, which blocks payments to those accounts
-/// only; a token whose balances change by themselves is not supported. The operator is trusted to name every
-/// account once: a second position of one account can be seen in calldata and disputed, and pays nothing beyond
-/// the larger of the two. The requester chose operator and arbiter; the arbiter is neither of the two.
+/// only; a token whose balances change by themselves is not supported. The requester chose operator and arbiter; the
+/// arbiter is neither of the two.
+///
+/// An account must not be listed at two positions, and no check finds it: it is paid the larger of the two amounts
+/// only, and the smaller stays in the escrow for ever. It can be seen in the calldata of `post` and disputed inside
+/// the window.
+///
+/// Near the deadline a dispute or a void can leave no time for another payroll. A disputed one can hold the next up
+/// until three windows after it was posted, a void one has to be posted anew, and from the deadline on nothing is
+/// accepted: what is then neither settled nor pending goes back to the requester, as does what is voided later.
 interface ICampaignEscrow {
     /// @notice What a campaign is. Never stored: whoever calls supplies it, and its hash is the id.
     struct Terms {
@@ -143,7 +150,8 @@ interface ICampaignEscrow {
 
     /// @notice Posts a payroll, checked in full (`Payroll.update`): nobody is dropped or lowered, and total plus fee
     /// are within the deposit.
-    /// @dev Only the operator, before the deadline, while nothing is pending (what is due settles first).
+    /// @dev Only the operator, on an opened campaign, before the deadline, while nothing is pending (what is due
+    /// settles first). Whether an account is listed twice is not checked, and must not be: see above.
     /// @param entries 36 bytes a position: account, amount so far, increase.
     /// @param evidence Size of the anchored head that the payroll was computed from.
     function post(
@@ -160,7 +168,7 @@ interface ICampaignEscrow {
 
     /// @notice Disputes the pending payroll, once, inside its window, with the bond from the caller's allowance.
     /// @dev Anyone may call. The bond goes to the operator if the arbiter lets the payroll stand, else back.
-    /// @param reason Digest of what is contested.
+    /// @param reason Digest of what is contested. It points the arbiter to something and limits nothing: see `rule`.
     function dispute(
         Terms calldata terms,
         bytes32 reason
@@ -168,7 +176,9 @@ interface ICampaignEscrow {
 
     /// @notice Decides a dispute: `uphold` makes the payroll void; otherwise it stands, and settles when its window
     /// has passed (at once if it has).
-    /// @dev Only the arbiter, within two windows of the dispute; after that the payroll settles.
+    /// @dev Only the arbiter, within two windows of the dispute; after that the payroll settles. The arbiter judges the
+    /// whole payroll, whatever the reason says: a payroll is disputed only once, and a friend of the operator could be
+    /// first, with an empty reason.
     function rule(
         Terms calldata terms,
         bool uphold
@@ -176,7 +186,8 @@ interface ICampaignEscrow {
 
     /// @notice Sends `account` what the settled payroll says it has earned and has not yet received.
     /// @dev Anyone may call; the money can only go to the account. Amounts are cumulative, so a replay reverts. No
-    /// deadline: also after the refund.
+    /// deadline: also after the refund. What is due settles first: once the pending payroll is due, `amount` and `path`
+    /// have to be those under its root, and a claim built on the settled root before it reverts.
     function claim(
         Terms calldata terms,
         uint256 index,
@@ -186,7 +197,8 @@ interface ICampaignEscrow {
     ) external returns (uint256 paid);
 
     /// @notice `claim` for several accounts. Those that have nothing due are left out; a wrong proof reverts all.
-    /// @dev Anyone may call; the money can only go to the accounts.
+    /// @dev Anyone may call; the money can only go to the accounts. One account that the token refuses reverts all:
+    /// leave it out, and claim the others without it.
     function claimMany(
         Terms calldata terms,
         Claim[] calldata claims
