@@ -7,6 +7,7 @@ from typing import Annotated, cast
 
 from fastapi import Depends, Path, Request
 
+from api import examples
 from ledger_service.errors import NotYours
 from ledger_service.service import Service
 
@@ -26,12 +27,12 @@ def _id(text: str) -> bytes:
     return bytes.fromhex(text[2:])
 
 
-def campaign_id(campaign: Annotated[str, Path(examples=["0x" + "7b" * 32])]) -> bytes:
+def campaign_id(campaign: Annotated[str, Path(examples=[examples.CAMPAIGN_ID])]) -> bytes:
     """A campaign's id: 32 bytes of hex in the path."""
     return _id(campaign)
 
 
-def leaf_hash(leaf: Annotated[str, Path(examples=["0x" + "9d" * 32])]) -> bytes:
+def leaf_hash(leaf: Annotated[str, Path(examples=[examples.LABEL_LEAF])]) -> bytes:
     """A leaf hash: 32 bytes of hex in the path."""
     return _id(leaf)
 

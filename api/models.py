@@ -7,6 +7,8 @@ from typing import Annotated, Any
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, PlainSerializer, WithJsonSchema
 
+from api import examples
+from ledger_service.commitments import Json
 from ledger_service.store.vault import Opening
 
 
@@ -40,15 +42,22 @@ Money = Annotated[int, PlainSerializer(str), WithJsonSchema({"type": "string", "
 Seconds = Annotated[int, Field(ge=0, lt=1 << 40)]
 Position = Annotated[int, Field(ge=-1, lt=1 << 53)]
 
-EXAMPLE32 = "0x" + "7b" * 32
-EXAMPLE64 = "0x" + "5c" * 64
-EXAMPLE_ADDRESS = "0x3f17f1962b36e491b30a40b2405849e597ba5fb5"
-
 
 class Body(BaseModel):
     """Base of all bodies: nothing unknown is taken."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+def shown(*examples: Json) -> ConfigDict:
+    """A model's part of its configuration: its examples in the OpenAPI document."""
+    return ConfigDict(json_schema_extra={"examples": list(examples)})
+
+
+def json_bundle(example: Json) -> dict[int | str, dict[str, Any]]:
+    """The OpenAPI `responses` of a route that gives one bundle (docs/formats.md), made byte for byte."""
+    content = {"schema": {"type": "object", "title": "Bundle"}, "example": example}
+    return {200: {"description": "One bundle, in canonical JSON", "content": {"application/json": content}}}
 
 
 class OpeningBody(Body):
@@ -64,6 +73,8 @@ class OpeningBody(Body):
 
 class ReceiptBody(Body):
     """The operator's signed promise that a leaf is in the log by a deadline (EIP-712 `Receipt`)."""
+
+    model_config = shown(examples.RECEIPT)
 
     leaf: Bytes32
     index: int

@@ -7,9 +7,10 @@ from typing import Annotated, Any, Literal
 
 from fastapi import APIRouter, Query, Response
 
+from api import examples
 from api.auth import Caller
 from api.dependencies import CampaignId, Running
-from api.models import Body, Bytes32, Position
+from api.models import Body, Bytes32, Position, shown
 from api.problems import responses
 from ledger_service import commitments, entries
 from ledger_service.errors import Corrupt, NotYours, Unauthenticated
@@ -37,16 +38,29 @@ class Result(Body):
 class ResultPage(Body):
     """Inferred answers in order of position; `next` is what to pass as `after`, null at the end."""
 
+    model_config = shown(examples.RESULT_PAGE)
+
     results: list[Result]
     next: int | None
 
 
-_LINES: dict[int | str, dict[str, Any]] = {
-    200: {"content": {NDJSON: {}}, "description": f"One JSON value a line; {NEXT} while more may follow"}
-}
+def _lines_of(example: str) -> dict[int | str, dict[str, Any]]:
+    content = {"schema": {"type": "string"}, "example": example}
+    header = {"description": "While more may follow: pass it as `after`", "schema": {"type": "string"}}
+    described = {
+        "description": "One JSON value a line",
+        "headers": {NEXT: header},
+        "content": {NDJSON: content},
+    }
+    return {200: described}
 
 
-@router.get("/bundles", response_class=Response, responses={**_LINES, **responses(Unauthenticated, NotYours)})
+@router.get(
+    "/bundles",
+    summary="Get proofs of labels or payments",
+    response_class=Response,
+    responses={**_lines_of(examples.BUNDLE_LINES), **responses(Unauthenticated, NotYours)},
+)
 def get_bundles(
     service: Running,
     caller: Caller,
@@ -69,19 +83,22 @@ def get_bundles(
 
 
 @router.get(
-    "/openings", response_class=Response, responses={**_LINES, **responses(Unauthenticated, NotYours)}
+    "/openings",
+    summary="Get what the entries commit to",
+    response_class=Response,
+    responses={**_lines_of(examples.OPENING_LINES), **responses(Unauthenticated, NotYours)},
 )
 def get_openings(
     service: Running, caller: Caller, campaign: CampaignId, after: Position = -1, limit: Limit = 1000
 ) -> Response:
-    """What the campaign's entries commit to, in log order, one entry a line."""
+    """Contents and salts in log order, one entry a line."""
     with service.store.begin() as uow:
         lines = openings.page(uow, service.ledger, _audited(uow, campaign, caller), after, limit)
     made = [commitments.canonical(line.to_json()) for line in lines]
     return _lines(made, [line.index for line in lines], limit)
 
 
-@router.get("/results", responses=responses(Unauthenticated, NotYours))
+@router.get("/results", summary="Get the dataset", responses=responses(Unauthenticated, NotYours))
 def get_results(
     service: Running,
     caller: Caller,
@@ -89,7 +106,7 @@ def get_results(
     after: Position = -1,
     limit: Annotated[int, Query(ge=1, le=500)] = 100,
 ) -> ResultPage:
-    """The dataset: the inferred answer of every item, with its confidence."""
+    """The inferred answer of every item, with its confidence."""
     with service.store.begin() as uow:
         row = _audited(uow, campaign, caller)
         found = uow.judgements.results(campaign, after, limit)

@@ -8,7 +8,7 @@ from typing import Annotated
 from fastapi import APIRouter, Depends, Request, Response
 from pydantic import BaseModel, ConfigDict, Field
 
-from api import rfc3986, siwe
+from api import examples, rfc3986, siwe
 from api.auth import AuthSettings, Caller, service_of, session_token
 from api.problems import responses
 from api.siwe import SiweError
@@ -17,22 +17,13 @@ from ledger_service.errors import Unauthenticated, Unavailable
 MAX_MESSAGE = 4_096
 MAX_SIGNATURE_HEX = 2 + 2 * 1_024  # a contract wallet's is longer than ours: refused, but with that reason
 
-_ADDRESS = "0x3f17f1962b36e491b30a40b2405849e597ba5fb5"
-_NONCE = "3a5f0c7be1d94826af1b20c94d7e6f58"
-_TOKEN = "0000000000000000000000000000000000000000000"  # noqa: S105 - an example, of the right length
-_MESSAGE = (
-    f"ledger.example wants you to sign in with your Ethereum account:\n{siwe.checksum(_ADDRESS)}\n\n\n"
-    f"URI: https://ledger.example/\nVersion: 1\nChain ID: 31337\nNonce: {_NONCE}\n"
-    "Issued At: 2026-05-04T12:00:00.000Z"
-)
-
 router = APIRouter(prefix="/v1/auth", tags=["auth"])
 
 
 class Nonce(BaseModel):
     """A nonce for one login."""
 
-    model_config = ConfigDict(extra="forbid", json_schema_extra={"examples": [{"nonce": _NONCE}]})
+    model_config = ConfigDict(extra="forbid", json_schema_extra={"examples": [examples.NONCE]})
 
     nonce: str = Field(description="To be put into the message; good for one login, within ten minutes")
 
@@ -42,7 +33,7 @@ class Login(BaseModel):
 
     model_config = ConfigDict(
         extra="forbid",
-        json_schema_extra={"examples": [{"message": _MESSAGE, "signature": "0x" + "5a" * 64 + "1b"}]},
+        json_schema_extra={"examples": [examples.LOGIN]},
     )
 
     message: str = Field(
@@ -61,7 +52,7 @@ class Session(BaseModel):
 
     model_config = ConfigDict(
         extra="forbid",
-        json_schema_extra={"examples": [{"token": _TOKEN, "address": _ADDRESS, "expires_at": 1_777_982_400}]},
+        json_schema_extra={"examples": [examples.SESSION]},
     )
 
     token: str = Field(description="Shown once; the service keeps its hash alone", repr=False)

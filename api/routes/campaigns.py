@@ -5,11 +5,12 @@ from __future__ import annotations
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Path, Query, Response
-from pydantic import ConfigDict, Field
+from pydantic import Field
 
+from api import examples
 from api.auth import Caller
 from api.dependencies import CampaignId, Running
-from api.models import EXAMPLE32, EXAMPLE64, Body, Bytes32, Money, OpeningBody, Position, Seconds, Signature
+from api.models import Body, Bytes32, Money, OpeningBody, Position, Seconds, Signature, shown
 from api.problems import responses
 from ledger_service.errors import BadInput, BadSignature, Conflict, NotYours, Unauthenticated
 from ledger_service.flow import publish
@@ -21,34 +22,13 @@ from ledger_service.terms import Terms
 
 router = APIRouter(prefix="/v1/campaigns", tags=["campaigns"])
 BATCH = 500
-_TERMS: dict[str, Any] = {
-    "requester": "0x3f17f1962b36e491b30a40b2405849e597ba5fb5",
-    "operator": "0x70997970c51812dc3a010c7d01b50e0d17dc79c8",
-    "arbiter": "0x3c44cdddb6a900fa2b585dd299e03d12fa4293bc",
-    "token": "0x5fbdb2315678afecb367f032d93f642f64180aa3",
-    "feeBps": 0,
-    "window": 86400,
-    "deadline": 1791000000,
-    "bond": "1000000",
-    "brief": EXAMPLE32,
-}
 
 
 class Draft(Body):
     """Terms, specification, and the requester's signature on the EIP-712 `Campaign` entry they give."""
 
-    model_config = ConfigDict(
-        json_schema_extra={
-            "examples": [
-                {
-                    "terms": _TERMS,
-                    "specification": {"format": "crowdledger-specification@v1", "title": "Read the digit"},
-                    "created_at": 1790000000,
-                    "signature": EXAMPLE64,
-                }
-            ]
-        }
-    )
+    model_config = shown(examples.DRAFT)
+
     terms: dict[str, Any]
     specification: dict[str, Any]
     created_at: Seconds
@@ -57,6 +37,8 @@ class Draft(Body):
 
 class Drafted(Body):
     """The campaign's id, and the most that it can cost with the fee: what has to be deposited."""
+
+    model_config = shown(examples.DRAFTED)
 
     campaign: Bytes32
     state: str
@@ -72,11 +54,8 @@ class ItemBody(OpeningBody):
 class ItemsBody(Body):
     """A batch of items."""
 
-    model_config = ConfigDict(
-        json_schema_extra={
-            "examples": [{"items": [{"position": 0, "content": {"text": "a cat"}, "salt": EXAMPLE32}]}]
-        }
-    )
+    model_config = shown(examples.ITEMS)
+
     items: Annotated[list[ItemBody], Field(min_length=1, max_length=BATCH)]
 
 
@@ -89,22 +68,23 @@ class GoldBody(OpeningBody):
 class GoldsBody(Body):
     """A batch of gold answers."""
 
-    model_config = ConfigDict(
-        json_schema_extra={
-            "examples": [{"gold": [{"item": EXAMPLE32, "content": {"label": "3"}, "salt": EXAMPLE32}]}]
-        }
-    )
+    model_config = shown(examples.GOLD)
+
     gold: Annotated[list[GoldBody], Field(min_length=1, max_length=BATCH)]
 
 
 class Received(Body):
     """How many are here now."""
 
+    model_config = shown(examples.RECEIVED)
+
     received: int
 
 
 class Published(Body):
     """The Campaign entry's place in the log."""
+
+    model_config = shown(examples.PUBLISHED)
 
     campaign: Bytes32
     state: str
@@ -127,6 +107,8 @@ class PayrollBody(Body):
 class CampaignBody(Body):
     """All that is public about a campaign."""
 
+    model_config = shown(examples.CAMPAIGN)
+
     campaign: Bytes32
     state: str
     requester: str
@@ -146,6 +128,8 @@ class CampaignBody(Body):
 class CampaignPage(Body):
     """Published campaigns, oldest first; `next` is what to pass as `after`, null at the end."""
 
+    model_config = shown(examples.CAMPAIGN_PAGE)
+
     campaigns: list[CampaignBody]
     next: int | None
 
@@ -162,13 +146,20 @@ class ShownItem(Body):
 class ItemPage(Body):
     """Items in order of position."""
 
+    model_config = shown(examples.ITEM_PAGE)
+
     items: list[ShownItem]
     next: int | None
 
 
-@router.post("", status_code=201, responses=responses(Unauthenticated, BadInput, BadSignature))
+@router.post(
+    "",
+    status_code=201,
+    summary="Begin a campaign",
+    responses=responses(Unauthenticated, BadInput, BadSignature),
+)
 def post_campaign(service: Running, caller: Caller, body: Draft) -> Drafted:
-    """Begin a campaign; sent again, it is the same one. Items and gold answers follow, then publish."""
+    """Sent again, it is the same one. Items and gold answers follow, then publish."""
     with service.store.begin() as uow:
         row = publish.draft(
             uow,
@@ -182,23 +173,36 @@ def post_campaign(service: Running, caller: Caller, body: Draft) -> Drafted:
     return Drafted(campaign=row.campaign, state=row.state, budget=row.budget)
 
 
-@router.put("/{campaign}/items", responses=responses(Unauthenticated, NotYours, BadInput, Conflict))
+@router.put(
+    "/{campaign}/items",
+    summary="Hand in items",
+    responses=responses(Unauthenticated, NotYours, BadInput, Conflict),
+)
 def put_items(service: Running, caller: Caller, campaign: CampaignId, body: ItemsBody) -> Received:
-    """Hand in a batch of items; sent again, it replaces those positions."""
+    """At most 500 at a time; sent again, it replaces those positions."""
     items = [publish.Item(one.position, one.opening()) for one in body.items]
     with service.store.begin() as uow:
         return Received(received=publish.put_items(uow, caller, campaign, items))
 
 
-@router.put("/{campaign}/gold", responses=responses(Unauthenticated, NotYours, BadInput, Conflict))
+@router.put(
+    "/{campaign}/gold",
+    summary="Hand in gold answers",
+    responses=responses(Unauthenticated, NotYours, BadInput, Conflict),
+)
 def put_gold(service: Running, caller: Caller, campaign: CampaignId, body: GoldsBody) -> Received:
-    """Hand in a batch of gold answers; nobody but you and your auditors ever sees which items they are."""
+    """At most 500 at a time; nobody but you and your auditors ever sees which items they are."""
     gold = [publish.GoldAnswer(one.item, one.opening()) for one in body.gold]
     with service.store.begin() as uow:
         return Received(received=publish.put_gold(uow, caller, campaign, gold))
 
 
-@router.delete("/{campaign}/gold", status_code=204, responses=responses(Unauthenticated, NotYours, Conflict))
+@router.delete(
+    "/{campaign}/gold",
+    status_code=204,
+    summary="Take gold answers back",
+    responses=responses(Unauthenticated, NotYours, Conflict),
+)
 def delete_gold(service: Running, caller: Caller, campaign: CampaignId) -> Response:
     """Forget the gold answers of a draft, to send other ones."""
     with service.store.begin() as uow:
@@ -206,7 +210,11 @@ def delete_gold(service: Running, caller: Caller, campaign: CampaignId) -> Respo
     return Response(status_code=204)
 
 
-@router.post("/{campaign}/publish", responses=responses(Unauthenticated, NotYours, Conflict))
+@router.post(
+    "/{campaign}/publish",
+    summary="Publish a campaign",
+    responses=responses(Unauthenticated, NotYours, Conflict),
+)
 def post_publish(service: Running, caller: Caller, campaign: CampaignId) -> Published:
     """Fix items and gold answers: their roots are checked and your signed entry goes into the log."""
     with service.store.begin() as uow:
@@ -216,7 +224,11 @@ def post_publish(service: Running, caller: Caller, campaign: CampaignId) -> Publ
     return Published(campaign=row.campaign, state=row.state, leaf=row.leaf, index=row.index)
 
 
-@router.post("/{campaign}/close", responses=responses(Unauthenticated, NotYours, Conflict))
+@router.post(
+    "/{campaign}/close",
+    summary="End labelling early",
+    responses=responses(Unauthenticated, NotYours, Conflict),
+)
 def post_close(service: Running, caller: Caller, campaign: CampaignId) -> CampaignBody:
     """Assign nothing more; labelling ends when what is assigned has been answered or is overdue."""
     with service.store.begin() as uow:
@@ -229,12 +241,17 @@ def post_close(service: Running, caller: Caller, campaign: CampaignId) -> Campai
         return _body(uow, service, uow.campaigns.get(campaign))
 
 
-@router.put("/{campaign}/auditors/{address}", status_code=204, responses=responses(Unauthenticated, NotYours))
+@router.put(
+    "/{campaign}/auditors/{address}",
+    status_code=204,
+    summary="Name an auditor",
+    responses=responses(Unauthenticated, NotYours),
+)
 def put_auditor(
     service: Running,
     caller: Caller,
     campaign: CampaignId,
-    address: Annotated[str, Path(pattern="^0x[0-9a-f]{40}$")],
+    address: Annotated[str, Path(pattern="^0x[0-9a-f]{40}$", examples=[examples.AUDITOR])],
 ) -> Response:
     """Let somebody read answers, verdicts and statements of this campaign."""
     with service.store.begin() as uow:
@@ -244,20 +261,20 @@ def put_auditor(
     return Response(status_code=204)
 
 
-@router.get("")
+@router.get("", summary="List campaigns")
 def get_campaigns(
     service: Running, after: Position = 0, limit: Annotated[int, Query(ge=1, le=20)] = 20
 ) -> CampaignPage:
-    """Published campaigns, oldest first."""
+    """All that were published, oldest first."""
     with service.store.begin() as uow:
         rows = uow.campaigns.page(after, limit)
         bodies = [_body(uow, service, row) for row in rows]
     return CampaignPage(campaigns=bodies, next=rows[-1].number if len(rows) == limit else None)
 
 
-@router.get("/{campaign}", responses=responses(NotYours))
+@router.get("/{campaign}", summary="Look at a campaign", responses=responses(NotYours))
 def get_campaign(service: Running, campaign: CampaignId) -> CampaignBody:
-    """One published campaign: its terms and how far it is."""
+    """A published campaign: its terms and how far it is."""
     with service.store.begin() as uow:
         row = uow.campaigns.get(campaign)
         if row.state == "draft":
@@ -265,7 +282,9 @@ def get_campaign(service: Running, campaign: CampaignId) -> CampaignBody:
         return _body(uow, service, row)
 
 
-@router.get("/{campaign}/items", responses=responses(Unauthenticated, NotYours))
+@router.get(
+    "/{campaign}/items", summary="Get a campaign's items", responses=responses(Unauthenticated, NotYours)
+)
 def get_items(
     service: Running,
     caller: Caller,

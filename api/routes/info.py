@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from fastapi import APIRouter
 
+from api import examples
 from api.dependencies import Running
-from api.models import Address, Body, Money
+from api.models import Address, Body, Money, shown
 from api.problems import responses
 from ledger_service.errors import Unavailable
 
@@ -14,6 +15,8 @@ router = APIRouter(tags=["service"])
 
 class Info(Body):
     """What a client has to know before it signs anything; to be compared with what it trusts."""
+
+    model_config = shown(examples.INFO)
 
     chain_id: int
     provenance_log: Address
@@ -34,10 +37,12 @@ class Info(Body):
 class Alive(Body):
     """The process answers."""
 
+    model_config = shown(examples.ALIVE, examples.READY)
+
     status: str
 
 
-@router.get("/v1/info")
+@router.get("/v1/info", summary="Learn what this service is")
 def info(service: Running) -> Info:
     """Chain, contracts, keys, fee, and the ledger's time (seconds since 1970)."""
     settings = service.settings
@@ -59,13 +64,13 @@ def info(service: Running) -> Info:
     )
 
 
-@router.get("/livez")
+@router.get("/livez", summary="See whether the process is up")
 def livez() -> Alive:
     """The process answers."""
     return Alive(status="alive")
 
 
-@router.get("/readyz", responses=responses(Unavailable))
+@router.get("/readyz", summary="See whether all is up", responses=responses(Unavailable))
 def readyz(service: Running) -> Alive:
     """Database and chain answer too."""
     with service.store.begin() as uow:

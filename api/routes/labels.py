@@ -5,11 +5,12 @@ from __future__ import annotations
 from typing import Annotated
 
 from fastapi import APIRouter, Response
-from pydantic import ConfigDict, Field
+from pydantic import Field
 
+from api import examples
 from api.auth import Caller
 from api.dependencies import Leaf, Running
-from api.models import EXAMPLE32, EXAMPLE64, Body, Bytes32, OpeningBody, ReceiptBody, Seconds, Signature
+from api.models import Body, Bytes32, OpeningBody, ReceiptBody, Seconds, Signature, json_bundle, shown
 from api.problems import responses
 from ledger_service.errors import BadInput, BadSignature, Conflict, NotYours, Unauthenticated
 from ledger_service.flow import label
@@ -26,20 +27,6 @@ BUNDLE = "application/json"
 class LabelBody(OpeningBody):
     """One answer, its salt, and the session key's signature on the EIP-712 `Label`."""
 
-    model_config = ConfigDict(
-        json_schema_extra={
-            "examples": [
-                {
-                    "campaign": EXAMPLE32,
-                    "item": EXAMPLE32,
-                    "content": {"label": "3"},
-                    "salt": EXAMPLE32,
-                    "made_at": 1790000000,
-                    "signature": EXAMPLE64,
-                }
-            ]
-        }
-    )
     campaign: Bytes32
     item: Bytes32
     made_at: Seconds
@@ -49,20 +36,27 @@ class LabelBody(OpeningBody):
 class LabelsBody(Body):
     """One to a hundred answers: all are accepted, or none."""
 
+    model_config = shown(examples.LABELS)
+
     labels: Annotated[list[LabelBody], Field(min_length=1, max_length=100)]
 
 
 class Receipts(Body):
     """A receipt for each label, in the order sent."""
 
+    model_config = shown(examples.RECEIPTS)
+
     receipts: list[ReceiptBody]
 
 
 @router.post(
-    "", status_code=201, responses=responses(Unauthenticated, NotYours, BadInput, Conflict, BadSignature)
+    "",
+    status_code=201,
+    summary="Hand in answers",
+    responses=responses(Unauthenticated, NotYours, BadInput, Conflict, BadSignature),
 )
 def post_labels(service: Running, caller: Caller, body: LabelsBody) -> Receipts:
-    """Hand in answers. `201` means that they are in the log for good; the same sent again changes nothing."""
+    """`201` means that they are in the log for good; the same sent again changes nothing."""
     given = [
         label.Submission(one.campaign, one.item, one.opening(), one.made_at, one.signature)
         for one in body.labels
@@ -73,7 +67,9 @@ def post_labels(service: Running, caller: Caller, body: LabelsBody) -> Receipts:
     return Receipts(receipts=[_body(receipt, rows[receipt.receipt.leaf].index) for receipt in receipts])
 
 
-@router.get("/{leaf}/receipt", responses=responses(Unauthenticated, NotYours))
+@router.get(
+    "/{leaf}/receipt", summary="Get a label's receipt", responses=responses(Unauthenticated, NotYours)
+)
 def get_receipt(service: Running, caller: Caller, leaf: Leaf) -> ReceiptBody:
     """The receipt of one of your labels, again."""
     with service.store.begin() as uow:
@@ -83,8 +79,9 @@ def get_receipt(service: Running, caller: Caller, leaf: Leaf) -> ReceiptBody:
 
 @router.get(
     "/{leaf}/bundle",
+    summary="Get a label's proof",
     response_class=Response,
-    responses={200: {"content": {BUNDLE: {}}}, **responses(Unauthenticated, NotYours)},
+    responses={**json_bundle(examples.LABEL_BUNDLE), **responses(Unauthenticated, NotYours)},
 )
 def get_bundle(service: Running, caller: Caller, leaf: Leaf) -> Response:
     """Everything that proves one label; for its worker, the requester and the campaign's auditors."""

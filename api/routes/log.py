@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
-from fastapi import APIRouter, Response
+from typing import Annotated, Any
 
+from fastapi import APIRouter, Path, Response
+
+from api import examples
 from api.dependencies import Running
 from api.problems import responses
 from ledger_service.errors import BadInput, NotYours
@@ -14,11 +17,25 @@ TEXT = "text/plain; charset=utf-8"
 OCTETS = "application/octet-stream"
 MAX_TILE_INDEX = 1 << 40  # beyond any log, within any column
 IMMUTABLE = "public, max-age=31536000, immutable"
+_CHECKPOINT: dict[int | str, dict[str, Any]] = {
+    200: {
+        "description": "A C2SP signed note: origin, size, root, and the log's signature",
+        "content": {TEXT: {"schema": {"type": "string"}, "example": examples.CHECKPOINT}},
+    }
+}
+_TILE: dict[int | str, dict[str, Any]] = {
+    200: {
+        "description": "Hashes of 32 bytes one after another, or entries, each after its length (2 bytes)",
+        "content": {OCTETS: {"schema": {"type": "string", "format": "binary"}}},
+    }
+}
 
 
-@router.get("/checkpoint", response_class=Response, responses={200: {"content": {TEXT: {}}}})
+@router.get(
+    "/checkpoint", summary="Get the newest signed head", response_class=Response, responses=_CHECKPOINT
+)
 def checkpoint(service: Running) -> Response:
-    """The newest signed head (C2SP tlog-checkpoint)."""
+    """Size and root of the log, signed by it (C2SP tlog-checkpoint)."""
     with service.store.begin() as uow:
         head = uow.log.head()
     return Response(head.checkpoint, media_type=TEXT, headers={"Cache-Control": "no-cache"})
@@ -26,10 +43,11 @@ def checkpoint(service: Running) -> Response:
 
 @router.get(
     "/tile/{path:path}",
+    summary="Get a tile of the log",
     response_class=Response,
-    responses={200: {"content": {OCTETS: {}}}, **responses(NotYours)},
+    responses={**_TILE, **responses(NotYours)},
 )
-def tile(service: Running, path: str) -> Response:
+def tile(service: Running, path: Annotated[str, Path(examples=[examples.TILE])]) -> Response:
     """A Merkle tile `<L>/<N>[.p/<W>]` or an entry bundle `entries/<N>[.p/<W>]` (C2SP tlog-tiles)."""
     try:
         level, index, width = tiles.parse_path(f"tile/{path}")

@@ -6,9 +6,10 @@ from typing import Any
 
 from fastapi import APIRouter, Response
 
+from api import examples
 from api.auth import Caller
 from api.dependencies import CampaignId, Running
-from api.models import Body, Bytes32, Money, Signature
+from api.models import Body, Bytes32, Money, Signature, json_bundle, shown
 from api.problems import responses
 from ledger_service.errors import NotYours, Unauthenticated
 from ledger_service.flow.prove import Prover
@@ -24,6 +25,8 @@ class PayoutBody(Body):
     `index`, `amount` and `path` are what `CampaignEscrow.claim` takes; null until the payroll is on its way.
     """
 
+    model_config = shown(examples.PAYOUT)
+
     campaign: Bytes32
     worker: str
     amount: Money
@@ -38,9 +41,9 @@ class PayoutBody(Body):
     evidence: int | None
 
 
-@router.get("/me", responses=responses(Unauthenticated, NotYours))
+@router.get("/me", summary="See what you have earned", responses=responses(Unauthenticated, NotYours))
 def get_payout(service: Running, caller: Caller, campaign: CampaignId) -> PayoutBody:
-    """What you have earned here, once the work has been judged."""
+    """Your earnings in this campaign, once the work has been judged, and your place in the payroll."""
     with service.store.begin() as uow:
         row = _mine(uow, campaign, caller)
         owner = uow.campaigns.get(campaign)
@@ -63,8 +66,9 @@ def get_payout(service: Running, caller: Caller, campaign: CampaignId) -> Payout
 
 @router.get(
     "/me/bundle",
+    summary="Get your payment's proof",
     response_class=Response,
-    responses={200: {"content": {"application/json": {}}}, **responses(Unauthenticated, NotYours)},
+    responses={**json_bundle(examples.PAYMENT_BUNDLE), **responses(Unauthenticated, NotYours)},
 )
 def get_payment_bundle(service: Running, caller: Caller, campaign: CampaignId) -> Response:
     """Everything that proves your payment."""

@@ -5,11 +5,12 @@ from __future__ import annotations
 from typing import Annotated
 
 from fastapi import APIRouter, Query
-from pydantic import ConfigDict, Field
+from pydantic import Field
 
+from api import examples
 from api.auth import Caller
 from api.dependencies import CampaignId, Running
-from api.models import EXAMPLE32, EXAMPLE64, EXAMPLE_ADDRESS, Address, Body, Bytes32, Seconds, Signature
+from api.models import Address, Body, Bytes32, Seconds, Signature, shown
 from api.problems import responses
 from ledger_service import entries
 from ledger_service.errors import BadInput, BadSignature, Conflict, NotYours, Unauthenticated
@@ -24,9 +25,8 @@ Word = Annotated[str, Field(min_length=1, max_length=100)]
 class Profile(Body):
     """What a worker says of itself. `capacity`: the most labels it takes in one campaign."""
 
-    model_config = ConfigDict(
-        json_schema_extra={"examples": [{"skills": ["digits"], "languages": ["en"], "capacity": 50}]}
-    )
+    model_config = shown(examples.PROFILE)
+
     skills: Annotated[list[Word], Field(max_length=50)]
     languages: Annotated[list[Word], Field(max_length=50)]
     capacity: Annotated[int, Field(ge=1, le=1_000_000)]
@@ -35,19 +35,8 @@ class Profile(Body):
 class Grant(Body):
     """A signed `SessionGrant`: the caller lets `session_key` sign labels. `scope` zero is any campaign."""
 
-    model_config = ConfigDict(
-        json_schema_extra={
-            "examples": [
-                {
-                    "session_key": EXAMPLE_ADDRESS,
-                    "scope": "0x" + "00" * 32,
-                    "valid_from": 1790000000,
-                    "valid_until": 1790600000,
-                    "signature": EXAMPLE64,
-                }
-            ]
-        }
-    )
+    model_config = shown(examples.GRANT)
+
     session_key: Address
     scope: Bytes32
     valid_from: Seconds
@@ -58,6 +47,8 @@ class Grant(Body):
 class Logged(Body):
     """An entry's place in the log."""
 
+    model_config = shown(examples.LOGGED)
+
     leaf: Bytes32
     index: int
 
@@ -65,12 +56,15 @@ class Logged(Body):
 class Offer(Body):
     """The items that a worker is willing to take; null for any."""
 
-    model_config = ConfigDict(json_schema_extra={"examples": [{"items": None}, {"items": [EXAMPLE32]}]})
+    model_config = shown(examples.OFFER_ANY, examples.OFFER_SOME)
+
     items: Annotated[list[Bytes32], Field(max_length=100_000)] | None
 
 
 class Offered(Body):
     """How many items the offer covers."""
+
+    model_config = shown(examples.OFFERED)
 
     offers: int
 
@@ -89,18 +83,25 @@ class Task(Body):
 class Tasks(Body):
     """The caller's open tasks, oldest first."""
 
+    model_config = shown(examples.TASKS)
+
     tasks: list[Task]
 
 
-@router.put("/workers/me", responses=responses(Unauthenticated))
+@router.put("/workers/me", summary="Say what you can do", responses=responses(Unauthenticated))
 def put_profile(service: Running, caller: Caller, body: Profile) -> Profile:
-    """Say what you can do; sent again, it replaces what was said."""
+    """Skills and languages decide which campaigns fit; sent again, it replaces what was said."""
     with service.store.begin() as uow:
         enrol.profile(uow, WorkerRow(caller, body.skills, body.languages, body.capacity))
     return body
 
 
-@router.post("/grants", status_code=201, responses=responses(Unauthenticated, BadInput, BadSignature))
+@router.post(
+    "/grants",
+    status_code=201,
+    summary="Let a session key sign for you",
+    responses=responses(Unauthenticated, BadInput, BadSignature),
+)
 def post_grant(service: Running, caller: Caller, body: Grant) -> Logged:
     """Put a session grant into the log; sent again, it is the same entry."""
     struct = entries.SessionGrant(
@@ -116,15 +117,17 @@ def post_grant(service: Running, caller: Caller, body: Grant) -> Logged:
 
 
 @router.put(
-    "/campaigns/{campaign}/offers", responses=responses(Unauthenticated, NotYours, BadInput, Conflict)
+    "/campaigns/{campaign}/offers",
+    summary="Join a campaign",
+    responses=responses(Unauthenticated, NotYours, BadInput, Conflict),
 )
 def put_offer(service: Running, caller: Caller, campaign: CampaignId, body: Offer) -> Offered:
-    """Join a campaign; sent again, it replaces the offer."""
+    """Offer to take any of its items, or some; sent again, it replaces the offer."""
     with service.store.begin() as uow:
         return Offered(offers=enrol.offer(uow, service.ledger, caller, campaign, body.items))
 
 
-@router.get("/tasks", responses=responses(Unauthenticated))
+@router.get("/tasks", summary="Get your open tasks", responses=responses(Unauthenticated))
 def get_tasks(service: Running, caller: Caller, limit: Annotated[int, Query(ge=1, le=100)] = 20) -> Tasks:
     """What is assigned to you and not answered yet."""
     with service.store.begin() as uow:
