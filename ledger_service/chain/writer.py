@@ -258,16 +258,17 @@ class ChainWriter:
         except Reverted as refusal:
             if unmined:
                 return _Unsigned.LATER  # what it builds on may be in a transaction that is not mined yet
-            if passed_over:
-                return _Unsigned.PASSED_OVER  # or in an intent that is passed over
             reason = abi.explain(refusal.data, self._artifacts) if refusal.data else str(refusal)
+            if passed_over:  # what it builds on may be in one that is passed over
+                self._wait(intent, reason, alarms)
+                return _Unsigned.PASSED_OVER
             now = self._clock.now()
             with self._transactions() as connection:
                 ChainIntents(connection).refused(intent, reason, now)
             return _Unsigned.REFUSED
         except (
             Unavailable
-        ) as refusal:  # too large or too slow for this node, say; or the node is out of order
+        ) as refusal:  # the call is too large for this node, say; or the node is out of order
             self._wait(intent, str(refusal), alarms)
             return _Unsigned.PASSED_OVER if self._node_estimates() else _Unsigned.LATER
         return min(found + found // 5, max(found, _GAS_PER_TRANSACTION))
