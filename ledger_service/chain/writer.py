@@ -266,9 +266,7 @@ class ChainWriter:
             with self._transactions() as connection:
                 ChainIntents(connection).refused(intent, reason, now)
             return _Unsigned.REFUSED
-        except (
-            Unavailable
-        ) as refusal:  # the call is too large for this node, say; or the node is out of order
+        except Unavailable as refusal:  # too large for this node, say; or the node is out of order
             self._wait(intent, str(refusal), alarms)
             return _Unsigned.PASSED_OVER if self._node_estimates() else _Unsigned.LATER
         return min(found + found // 5, max(found, _GAS_PER_TRANSACTION))
