@@ -7,11 +7,15 @@ works without a network, and the browser is told to refuse anything else (Conten
 from __future__ import annotations
 
 import importlib.util
+from collections.abc import Iterator
 from html import escape
 from pathlib import Path
+from typing import Any
 
 from fastapi import FastAPI, Response
 from starlette.responses import FileResponse, HTMLResponse
+
+from api.models import Body
 
 PATH = "/docs"
 START = f"{PATH}/start.js"
@@ -55,6 +59,7 @@ SwaggerUIBundle({
 
 def install(app: FastAPI) -> None:
     """Serve the page at `PATH`, and its parts below it. None of them is in the OpenAPI document."""
+    _keep_nulls(app)
     static = _static()
     document = app.openapi_url or "/openapi.json"
     page = _PAGE.format(
@@ -76,6 +81,29 @@ def install(app: FastAPI) -> None:
     @app.get(SCRIPT, include_in_schema=False)
     def script() -> Response:
         return FileResponse(static / "swagger-ui-bundle.js", media_type="text/javascript", headers=HEADERS)
+
+
+def _keep_nulls(app: FastAPI) -> None:
+    """Put the examples of our models back as they are: FastAPI leaves out every null of the document, and an
+    example without its null is not valid."""
+    generate = app.openapi
+
+    def openapi() -> dict[str, Any]:
+        document = generate()
+        schemas = document.get("components", {}).get("schemas", {})
+        for model in _bodies(Body):
+            extra = model.model_config.get("json_schema_extra")
+            if isinstance(extra, dict) and model.__name__ in schemas:
+                schemas[model.__name__].update(extra)
+        return document
+
+    app.openapi = openapi  # type: ignore[method-assign]  # FastAPI's own way of extending the document
+
+
+def _bodies(model: type[Body]) -> Iterator[type[Body]]:
+    for one in model.__subclasses__():
+        yield one
+        yield from _bodies(one)
 
 
 def _static() -> Path:

@@ -49,13 +49,13 @@ class Body(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
 
-def shown(*examples: Json) -> ConfigDict:
-    """A model's part of its configuration: its examples in the OpenAPI document."""
-    return ConfigDict(json_schema_extra={"examples": list(examples)})
+def shown(*values: Json) -> ConfigDict:
+    """The part of a model's configuration that gives its examples in the OpenAPI document."""
+    return ConfigDict(json_schema_extra={"examples": list(values)})
 
 
 def json_bundle(example: Json) -> dict[int | str, dict[str, Any]]:
-    """The OpenAPI `responses` of a route that gives one bundle (docs/formats.md), made byte for byte."""
+    """The OpenAPI `responses` of a route that gives one bundle, which docs/formats.md describes."""
     content = {"schema": {"type": "object", "title": "Bundle"}, "example": example}
     return {200: {"description": "One bundle, in canonical JSON", "content": {"application/json": content}}}
 
