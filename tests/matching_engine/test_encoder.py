@@ -135,7 +135,7 @@ def test_batches_are_made_by_tokens() -> None:
     Encoder(between=many).encode([f"{number}" for number in range(300)])
     assert many.count == 2  # all tokenized at once, all in one batch
     Encoder(between=long).encode([f"{number} " + "word " * 300 for number in range(20)])
-    assert long.count == 3  # 16 texts of 256 tokens are a batch
+    assert long.count == 4  # 8 texts of 256 tokens are a batch
 
 
 def test_what_was_encoded_before_it_was_stopped_is_kept() -> None:
@@ -145,4 +145,4 @@ def test_what_was_encoded_before_it_was_stopped_is_kept() -> None:
     with pytest.raises(InterruptedError):
         encoder.encode(texts)
     encoder.encode(texts)
-    assert ran.count == 3 + 2  # tokenized again, and the one batch that was missing
+    assert ran.count == 3 + 3  # tokenized again, and the two batches that were missing
