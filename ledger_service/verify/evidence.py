@@ -17,6 +17,7 @@ from ledger_service.log.tlog_proof import TlogProof, parse_proof
 from ledger_service.terms import Terms, campaign_id
 from ledger_service.verify import shape
 from ledger_service.verify.bundle import Bundle, Part
+from ledger_service.verify.contents import read_rules
 from ledger_service.verify.verdict import Memory
 
 _S = TypeVar("_S", bound=Struct)
@@ -185,13 +186,13 @@ def check_campaign(case: Case) -> None:
 
 
 def _check_roots(campaign: Campaign, specification: Json) -> None:
-    if not isinstance(specification, dict):
-        raise VerificationError("specification", expected="an object", found=type(specification).__name__)
-    shape.same("format of the specification", "crowdledger-specification@v1", specification.get("format"))
-    items = {"count": campaign.item_count, "root": shape.show(campaign.items)}
-    gold = {"count": campaign.gold_count, "root": shape.show(campaign.gold)}
-    shape.same("items of the specification", items, specification.get("items"))
-    shape.same("gold answers of the specification", gold, specification.get("gold"))
+    rules = read_rules(specification)
+    for name, count, root, found in (
+        ("items", campaign.item_count, campaign.items, rules.items),
+        ("gold answers", campaign.gold_count, campaign.gold, rules.gold),
+    ):
+        shape.same(f"number of {name} in the specification", count, found.count)
+        shape.same(f"root of the {name} in the specification", shape.show(root), found.root)
 
 
 def check_terms(case: Case, campaign: Campaign) -> Terms:

@@ -16,7 +16,7 @@ from ledger_service.entries import (
     Truth,
 )
 from ledger_service.errors import VerificationError
-from ledger_service.verify import evidence, shape
+from ledger_service.verify import contents, evidence, shape
 from ledger_service.verify.evidence import Case
 
 STEPS = (
@@ -43,8 +43,8 @@ def verify_label(case: Case) -> dict[str, Json]:
     10. The assignment is of the label's campaign, item and worker, by the matching run given, which is of the
         campaign; the label was made when it was assigned or later, and no later than it was due.
     11. Item and answer, where opened, are those committed to.
-    12. The review is of this label; its reason, where opened, is the one committed to and agrees with the
-        verdict; an accepted answer is one that the specification allows.
+    12. The review is of this label; its reason, where opened, is the one committed to, of one of the known
+        forms, and agrees with the verdict; an accepted answer is one that the specification allows.
     13. The truth is of the label's campaign and item, from the run given, which is of the campaign and read
         the log at least up to the label; where opened it is the answer committed to.
 
@@ -152,7 +152,7 @@ def _check_review(case: Case, answer: dict[str, Json] | None) -> bool:
     accepted = review.verdict == Review.ACCEPTED
     reason = evidence.check_commitment(case, "reason", review.reason)
     if reason is not None:
-        shape.same("whether the reason accepts", accepted, reason.get("rule") == "accepted")
+        shape.same("whether the reason accepts", accepted, contents.read_reason(reason) == "accepted")
     if accepted and answer is not None:
         check_allowed(case, "answer", answer)
     return accepted
@@ -174,17 +174,16 @@ def _check_truth(case: Case) -> Json | None:
 
 
 def check_allowed(case: Case, what: str, answer: dict[str, Json]) -> None:
-    """The answer is one that the specification allows, where the specification is given and is categorical.
+    """The content is an answer, and one that the specification allows, where the specification is given.
 
     Raises:
         VerificationError: it is not.
     """
-    schema = (case.opening("specification") or {}).get("schema")
-    if not isinstance(schema, dict) or schema.get("type") != "categorical":
+    found, specification = contents.read_answer(answer, what), case.opening("specification")
+    if specification is None:
         return
-    allowed = schema.get("labels")
-    found = answer.get("label") if set(answer) == {"label"} else None
-    if not isinstance(allowed, list) or not isinstance(found, str) or found not in allowed:
+    allowed = contents.read_rules(specification).labels
+    if found not in allowed:
         raise VerificationError(
-            f"{what} within the schema", expected=str(allowed)[:200], found=str(answer)[:80]
+            f"{what} within the schema", expected=", ".join(sorted(allowed))[:200], found=found[:80]
         )

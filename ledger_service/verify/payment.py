@@ -12,6 +12,7 @@ from ledger_service.log.receipts import check_statement
 from ledger_service.signing import SIGNATURE_BYTES
 from ledger_service.terms import Terms
 from ledger_service.verify import evidence, shape
+from ledger_service.verify.contents import read_rules
 from ledger_service.verify.evidence import Case
 
 STATEMENT_FORMAT = "crowdledger-statement@v1"
@@ -71,8 +72,8 @@ def verify_payment(case: Case) -> dict[str, Json]:
      6. The entries stand in the log in the order in which things happened: campaign, run, payout; the run
         before the settlement.
      7. The campaign is signed by its requester; specification and terms are those it commits to.
-     8. Run, payout and settlement are of this campaign; payout and settlement name this run; the payout is
-        part of the settlement's total.
+     8. Run, payout and settlement are of this campaign; payout and settlement name this run, which read only
+        what precedes it; the payout is part of the settlement's total.
      9. The statement, where given, is the one the payout commits to, of the same campaign, worker and run; no
         label stands in it twice, each earns what the specification allows, and they add up to the amount.
     10. The payroll, where given, owes the worker exactly the payout's amount at the position given, and its
@@ -115,16 +116,20 @@ def _facts(case: Case) -> dict[str, Json]:
 
 
 def _check_run(case: Case) -> None:
-    campaign = case.get(Campaign, "campaign").campaign
+    campaign, run = case.get(Campaign, "campaign").campaign, case.get(InferenceRun, "run")
     payout, settlement = case.get(Payout, "payout"), case.get(Settlement, "settlement")
-    shape.same("campaign of the run", campaign, case.get(InferenceRun, "run").campaign)
+    shape.same("campaign of the run", campaign, run.campaign)
     shape.same("campaign of the payout", campaign, payout.campaign)
     shape.same("campaign of the settlement", campaign, settlement.campaign)
     shape.same("run of the payout", case.proved["run"].leaf, payout.run)
     shape.same("run of the settlement", case.proved["run"].leaf, settlement.run)
-    if payout.amount > settlement.total:
-        most = f"at most {settlement.total}"
-        raise VerificationError("amount of the payout", expected=most, found=str(payout.amount))
+    _check_most("amount of the payout", settlement.total, payout.amount)
+    _check_most("entries that the run read", case.proved["run"].index, run.log_size)
+
+
+def _check_most(what: str, most: int, found: int) -> None:
+    if found > most:
+        raise VerificationError(what, expected=f"at most {most}", found=str(found))
 
 
 def _check_statement(case: Case) -> int | None:
@@ -165,9 +170,8 @@ def _allowed_amounts(case: Case) -> frozenset[int] | None:
     specification = case.opening("specification")
     if specification is None:
         return None
-    price = shape.members(specification.get("payment"), {"per_label", "agreement_bonus"}, "payment")
-    base = shape.decimal(price["per_label"], "per_label")
-    return frozenset({0, base, base + shape.decimal(price["agreement_bonus"], "agreement_bonus")})
+    rules = read_rules(specification)
+    return frozenset({0, rules.per_label, rules.per_label + rules.agreement_bonus})
 
 
 def _check_payroll(case: Case) -> PayrollOpening | None:
@@ -175,6 +179,7 @@ def _check_payroll(case: Case) -> PayrollOpening | None:
     if opening is None:
         return None
     position, payout = PayrollOpening.from_json(opening), case.get(Payout, "payout")
+    _check_most("amount in the payroll", payroll.MAX_AMOUNT, payout.amount)
     payroll.verify_path(
         payout.campaign, position.index, payout.worker, payout.amount, position.path, position.root
     )
@@ -190,12 +195,14 @@ def _check_signed_statement(case: Case) -> None:
     body = shape.members(opening, {"epoch", "signature", "operator"}, "the signed statement")
     terms = Terms.from_json(case.opening("terms"))
     shape.same("operator", terms.operator, shape.address(body["operator"], "operator"))
-    payout = case.get(Payout, "payout")
+    payout, epoch = case.get(Payout, "payout"), shape.integer(body["epoch"], "epoch")
+    if epoch == 0:
+        raise VerificationError("epoch", expected="1 or more", found="0")
     statement = Statement(
         campaign=payout.campaign,
         worker=payout.worker,
         amount=payout.amount,
-        epoch=shape.integer(body["epoch"], "epoch"),
+        epoch=epoch,
         run=payout.run,
     )
     signature = shape.hex_bytes(body["signature"], "signature of the statement", SIGNATURE_BYTES)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import json
 from collections.abc import Callable
 from dataclasses import replace
@@ -269,3 +270,60 @@ class ContractWallet(Wallet):
 
     def sign(self, digest: bytes) -> bytes:
         return super().sign(digest) + b"\x01"
+
+
+def holding(content: Any) -> bytes:
+    """A bundle that opens an item with this content, which the campaign and the label commit to."""
+    built = World({"opened item": lambda item: item | {"content": content}})
+    return built.label_bundle({"item": built.item})
+
+
+def nested(depth: int) -> Any:
+    """An object in an object in an object, `depth` of them."""
+    return {} if depth == 1 else {"in": nested(depth - 1)}
+
+
+def test_the_whole_bundle_is_nested_at_most_64_deep() -> None:
+    """The bundle, its openings and the opening of the item are the first three."""
+    verify_bundle(holding(nested(61)))
+    refused(holding(nested(62)), 1, "nested more than 64 deep")
+
+
+@pytest.mark.parametrize("number", [0.5, 1e21, -(2**53) + 1, 2**53 - 1])
+def test_free_content_has_any_number_with_one_form(number: float) -> None:
+    verify_bundle(holding({"number": number}))
+
+
+@pytest.mark.parametrize("digits", [b"10000000000000000", b"9007199254740992", b"-9007199254740992", b"1e21"])
+def test_a_number_of_digits_alone_fits_a_double_exactly(digits: bytes) -> None:
+    raw = holding({"number": 12345}).replace(b'"number":12345', b'"number":' + digits)
+    assert digits in raw
+    refused(raw, 1, "")
+
+
+ORDER_OF_ED25519 = 2**252 + 27742317777372353535851937790883648493
+
+
+def test_the_logs_signature_has_one_encoding(world: World) -> None:
+    """S + L signs the same under the equation alone; RFC 8032 refuses it."""
+    head, encoded = world.checkpoint[:-1].rsplit(" ", 1)
+    signature = base64.b64decode(encoded)
+    other = int.from_bytes(signature[36:], "little") + ORDER_OF_ED25519
+    forged = base64.b64encode(signature[:36] + other.to_bytes(32, "little")).decode()
+    verify_bundle(rebuilt(world, world.checkpoint))
+    refused(rebuilt(world, f"{head} {forged}\n"), 3, "signature on the checkpoint")
+
+
+@pytest.mark.parametrize("mark", ["\r", "\f", "\x0b", "\x85", "\u2028"])
+def test_lines_of_proofs_end_in_newlines_alone(world: World, mark: str) -> None:
+    proof = world_proof(world, "label")
+    first = proof.index("\n")
+    for changed in (proof.replace("\n", mark), proof[:first] + mark + proof[first + 1 :], mark + proof):
+        entry = {"entry": show(world.entries["label"].raw), "proof": changed}
+        refused(edited(world.label_bundle({}), lambda b, e=entry: b["entries"].update(label=e)), 3, "")
+
+
+def test_a_log_key_with_another_keys_id_is_none(world: World) -> None:
+    name, key_id, key = str(world.log_key.verifier).split("+", 2)
+    other = f"{int(key_id, 16) ^ 1:08x}"
+    refused(edited(world.label_bundle(), lambda b: b.update(logKey=f"{name}+{other}+{key}")), 2, "key's id")

@@ -79,6 +79,12 @@ def test_a_payout_is_part_of_the_settlement() -> None:
     verify_bundle(World({"settlement": change(total=110_000)}).payment_bundle())
 
 
+def test_a_run_reads_only_what_precedes_it() -> None:
+    index = World().indices["run"]
+    refused(World({"run": change(log_size=index + 1)}), 8, "entries that the run read")
+    verify_bundle(World({"run": change(log_size=index)}).payment_bundle())
+
+
 def test_the_statement_is_the_one_committed_to(world: World) -> None:
     other = world.statement() | {"amount": "110001"}
     refused(world, 9, "statement", {"statement": other})
@@ -158,6 +164,19 @@ def test_a_payroll_of_another_campaign_is_refused(world: World) -> None:
     refused(world, 10, "root of the payroll", payroll_openings(world, **opening.to_json()))
 
 
+def test_no_payroll_holds_more_than_64_bits() -> None:
+    """The path is right, and yet the escrow could not have computed that leaf."""
+    for amount, sound in (((1 << 64) - 1, True), (1 << 64, False)):
+        built = World({"payout": change(amount=amount), "settlement": change(total=amount)})
+        owed = [(built.worker.address, amount)]
+        opening = PayrollOpening(0, (), payroll.root(built.campaign, owed)).to_json()
+        given = {"terms": built.terms.to_json(), "escrow": built.escrow, "payroll": opening}
+        if sound:
+            verify_bundle(built.payment_bundle(given))
+        else:
+            refused(built, 10, "amount in the payroll", given)
+
+
 def test_a_payroll_need_not_name_its_evidence(world: World) -> None:
     openings = payroll_openings(world)
     del openings["payroll"]["evidence"]
@@ -190,3 +209,10 @@ def test_only_the_operator_of_the_terms_signs_statements(world: World) -> None:
     given = signed_openings(world, OTHER)
     given["signed_statement"]["operator"] = world.operator.address
     refused(world, 11, "signed by", given)
+
+
+@pytest.mark.parametrize("epoch", [0, 1 << 32])
+def test_payrolls_are_numbered_from_one_in_32_bits(world: World, epoch: int) -> None:
+    signed = signed_openings(world, world.operator, epoch=min(epoch, (1 << 32) - 1))
+    signed["signed_statement"]["epoch"] = epoch
+    refused(world, 11, "", signed)
