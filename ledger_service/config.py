@@ -37,15 +37,6 @@ _AUTHORITY = re.compile(r"[A-Za-z0-9.-]+(:[0-9]{1,5})?|\[[0-9a-f:.]+\](:[0-9]{1,
 
 
 @dataclass(frozen=True)
-class Intervals:
-    """How often the background work looks for something to do, in seconds."""
-
-    chain: float = 1.0
-    flow: float = 1.0
-    anchor: float = 15.0
-
-
-@dataclass(frozen=True)
 class Options:
     """What the operator asked for.
 
@@ -57,6 +48,7 @@ class Options:
         arbiter: who rules on disputes; None for a key of the state directory, on the local chain only.
         tokens: what campaigns may pay in; on the local chain its open token is one of them anyway.
         bond: what a dispute costs if it fails, token minor units.
+        anchor_seconds: how long new entries wait for an anchor when no payroll does.
         confirmations: blocks until a block is final; None asks the chain (its `finalized` block).
     """
 
@@ -72,7 +64,7 @@ class Options:
     tokens: tuple[str, ...] = ()
     bond: int = 1_000_000
     confirmations: int | None = None
-    intervals: Intervals = field(default_factory=Intervals)
+    anchor_seconds: float = 15.0
 
     def __post_init__(self) -> None:
         if not 0 <= self.port < 1 << 16:
@@ -120,7 +112,7 @@ class Settings:
     keys: Keys = field(repr=False)
     deployment: Deployment
     confirmations: int | None
-    intervals: Intervals
+    anchor_seconds: float
 
     @property
     def url(self) -> str:
@@ -162,7 +154,7 @@ def settle(
         keys=keys,
         deployment=deployment,
         confirmations=options.confirmations,
-        intervals=options.intervals,
+        anchor_seconds=options.anchor_seconds,
     )
 
 

@@ -217,7 +217,7 @@ class Rounds:
 
     def _anchor_when_due(self) -> bool:
         """Anchor at the set interval, and at once when a campaign waits for it to be paid."""
-        due = self._monotonic() - self._anchored_at >= self._service.settings.intervals.anchor
+        due = self._monotonic() - self._anchored_at >= self._service.settings.anchor_seconds
         with self._service.store.begin() as uow:
             if not due and not settle.waits_for_anchor(uow):
                 return False

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import itertools
+import json
 import shutil
+import subprocess
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -12,6 +14,7 @@ from pathlib import Path
 import pytest
 from sqlalchemy import Engine, make_url, text
 
+from ledger_service.chain.compile import node_on_path
 from ledger_service.local.postgres import EmbeddedPostgres
 from ledger_service.local.state import prepare
 from ledger_service.store.migrate import upgrade
@@ -60,6 +63,25 @@ def new_database(server_url: str) -> Iterator[Engine]:
     finally:
         engine.dispose()
         _execute(server_url, f"DROP DATABASE {name} WITH (FORCE)")
+
+
+@contextmanager
+def local_chain(state: Path) -> Iterator[str]:
+    """The URL of a local chain of its own, which mines a block for each transaction; for one block."""
+    script = Path(__file__).parents[1] / "hardhat_local" / "chain.js"
+    if not (script.parent / "node_modules" / "hardhat").is_dir():
+        pytest.skip("the local chain is not installed: run scripts/setup")
+    with node_on_path():
+        command = ["node", str(script), "--port", "0", "--state", str(state)]
+        process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
+    with process:
+        try:
+            assert process.stdout is not None
+            ready = process.stdout.readline()
+            assert ready, f"the local chain ended with status {process.wait(20)}"
+            yield json.loads(ready)["rpc"]
+        finally:
+            process.terminate()
 
 
 def _named(url: str, database: str) -> str:

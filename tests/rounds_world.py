@@ -18,7 +18,7 @@ from ledger_service.chain.rpc import Rpc
 from ledger_service.chain.signer import LocalSigner
 from ledger_service.chain.watcher import ChainWatcher
 from ledger_service.chain.writer import ChainWriter
-from ledger_service.config import Intervals, Settings
+from ledger_service.config import Settings
 from ledger_service.local.keys import Keys
 from ledger_service.rounds import Rounds
 from ledger_service.service import Service
@@ -180,7 +180,7 @@ def _settings(world: World, url: str, folder: Path) -> Settings:
         keys=Keys(world.operator.secret(), seeded("log key"), seeded("storage key")),
         deployment=Deployment(CHAIN, LOG, ESCROW, TOKEN, world.operator.address, 0),
         confirmations=0,
-        intervals=Intervals(),
+        anchor_seconds=15.0,
     )
 
 

@@ -10,7 +10,6 @@ from ledger_service.commitments import Json
 from ledger_service.errors import BadInput
 
 _HEX = re.compile(r"0x(?:[0-9a-f]{2})*\Z")
-_DECIMAL = re.compile(r"(?:0|[1-9][0-9]{0,77})\Z", re.ASCII)
 MAX_SAFE = 1 << 53
 
 
@@ -57,13 +56,6 @@ def as_count(value: Json, what: str) -> int:
     if not isinstance(value, int) or isinstance(value, bool) or not 0 <= value < MAX_SAFE:
         raise BadInput(f"{what} is not a whole number")
     return value
-
-
-def as_money(value: Json, what: str) -> int:
-    """A decimal string of token minor units. Raises BadInput."""
-    if not isinstance(value, str) or not _DECIMAL.match(value) or int(value) >= 1 << 256:
-        raise BadInput(f"{what} is not a decimal string")
-    return int(value)
 
 
 def as_text(value: Json, what: str, limit: int = 4096) -> str:

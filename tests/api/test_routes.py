@@ -21,7 +21,7 @@ from ledger_service.chain.rpc import Rpc
 from ledger_service.chain.signer import LocalSigner
 from ledger_service.chain.watcher import ChainWatcher
 from ledger_service.chain.writer import ChainWriter
-from ledger_service.config import Intervals, Settings
+from ledger_service.config import Settings
 from ledger_service.local.keys import Keys
 from ledger_service.log import tiles
 from ledger_service.log.checkpoint import open_checkpoint
@@ -68,7 +68,7 @@ def client(world: World, tmp_path: Path) -> Iterator[TestClient]:
         keys=Keys(world.operator.secret(), seeded("log key"), seeded("storage key")),
         deployment=Deployment(CHAIN, LOG, ESCROW, TOKEN, world.operator.address, 0),
         confirmations=0,
-        intervals=Intervals(),
+        anchor_seconds=15.0,
     )
     log: ProvenanceLog = world.ledger.provenance_log
     service = Service(

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import json
-import subprocess
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -14,13 +12,13 @@ from ledger_service.audit.report import AuditReport
 from ledger_service.audit.source import DirSource
 from ledger_service.chain import abi
 from ledger_service.chain.client import ChainClient
-from ledger_service.chain.compile import compile_contracts, node_on_path
+from ledger_service.chain.compile import compile_contracts
 from ledger_service.chain.rpc import Rpc
 from tests.audit.builder import ESCROW, LOG_ADDRESS, Builder, Change
 from tests.audit.chain_world import ChainWorld
+from tests.conftest import local_chain
 
 PROJECT = Path(__file__).parents[2]
-HARDHAT = PROJECT / "hardhat_local"
 Audited = Callable[..., AuditReport]
 
 
@@ -49,19 +47,9 @@ def honest() -> Builder:
 
 @pytest.fixture(scope="module")
 def node_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """A local chain of its own, which mines a block for each transaction."""
-    if not (HARDHAT / "node_modules" / "hardhat").is_dir():
-        pytest.skip("the local chain is not installed: run scripts/setup")
-    state = tmp_path_factory.mktemp("chain")
-    with node_on_path():
-        command = ["node", str(HARDHAT / "chain.js"), "--port", "0", "--state", str(state)]
-        process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
-    with process:
-        try:
-            assert process.stdout is not None
-            yield json.loads(process.stdout.readline())["rpc"]
-        finally:
-            process.terminate()
+    """A local chain for the tests of this folder."""
+    with local_chain(tmp_path_factory.mktemp("chain")) as url:
+        yield url
 
 
 @pytest.fixture(scope="module")

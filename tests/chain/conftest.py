@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import json
 import secrets
-import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -13,15 +11,14 @@ from sqlalchemy import Engine
 
 from ledger_service.chain import abi
 from ledger_service.chain.client import ChainClient
-from ledger_service.chain.compile import compile_contracts, node_on_path
+from ledger_service.chain.compile import compile_contracts
 from ledger_service.chain.rpc import Rpc
 from ledger_service.chain.signer import LocalSigner
 from ledger_service.signing import Wallet
 from tests.chain.world import ETHER, Clock, Control, World
-from tests.conftest import new_database
+from tests.conftest import local_chain, new_database
 
 PROJECT = Path(__file__).parents[2]
-HARDHAT = PROJECT / "hardhat_local"
 DEPTH = 3
 """Blocks above a block that make it final, in these tests."""
 
@@ -35,21 +32,9 @@ def database(server_url: str) -> Iterator[Engine]:
 
 @pytest.fixture(scope="session")
 def node_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """The URL of a local chain of its own, which mines a block for each transaction."""
-    if not (HARDHAT / "node_modules" / "hardhat").is_dir():
-        pytest.skip("the local chain is not installed: run scripts/setup")
-    state = tmp_path_factory.mktemp("chain")
-    with node_on_path():
-        command = ["node", str(HARDHAT / "chain.js"), "--port", "0", "--state", str(state)]
-        process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
-    with process:
-        try:
-            assert process.stdout is not None
-            ready = process.stdout.readline()
-            assert ready, f"the local chain ended with status {process.wait(20)}"
-            yield json.loads(ready)["rpc"]
-        finally:
-            process.terminate()
+    """A local chain for the tests of this folder."""
+    with local_chain(tmp_path_factory.mktemp("chain")) as url:
+        yield url
 
 
 @pytest.fixture(scope="session")

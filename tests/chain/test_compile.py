@@ -12,7 +12,7 @@ import pytest
 
 from ledger_service.chain.compile import compile_contracts, compiler_input, node_on_path, with_imports
 from ledger_service.errors import Corrupt, Unavailable
-from tests.chain.conftest import HARDHAT, PROJECT
+from tests.chain.conftest import PROJECT
 
 CONTRACT = """// SPDX-License-Identifier: Apache-2.0
 pragma solidity 0.8.30;
@@ -27,7 +27,7 @@ def project(tmp_path: Path) -> Path:
     sources.mkdir(parents=True)
     (sources / "Small.sol").write_text(CONTRACT)
     shutil.copy(PROJECT / "contracts" / "foundry.toml", tmp_path / "contracts")
-    (tmp_path / "hardhat_local").symlink_to(HARDHAT)
+    (tmp_path / "hardhat_local").symlink_to(PROJECT / "hardhat_local")
     return tmp_path
 
 
