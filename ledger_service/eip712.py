@@ -29,16 +29,17 @@ _DOMAIN_TYPE = b"EIP712Domain(string name,string version,uint256 chainId,address
 
 @dataclass(frozen=True, slots=True)
 class Domain:
-    """The EIP-712 domain: chain id and ProvenanceLog address; name and version are fixed."""
+    """The EIP-712 domain: chain id and contract; the log's (its name is the default) or the escrow's."""
 
     chain_id: int
     verifying_contract: str
+    name: str = "crowdledger"
 
     def separator(self) -> bytes:
         """hashStruct(EIP712Domain), 32 bytes."""
         return signing.keccak256(
             signing.keccak256(_DOMAIN_TYPE)
-            + signing.keccak256(b"crowdledger")
+            + signing.keccak256(self.name.encode())
             + signing.keccak256(b"1")
             + encode_word("uint256", self.chain_id)
             + encode_word("address", self.verifying_contract)
