@@ -129,6 +129,8 @@ class ExampleCampaign:
             window=DAY,
             deadline=NOW + 14 * DAY,
             bond=BOND,
+            label_price=PER_LABEL,
+            part=0,
             brief=self.spec.digest,
         )
 

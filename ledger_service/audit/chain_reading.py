@@ -17,9 +17,10 @@ from ledger_service.eip712 import WORD, decode_word, encode_word
 from ledger_service.entries import ZERO_ADDRESS
 from ledger_service.errors import BadInput, Corrupt
 from ledger_service.signing import keccak256
+from ledger_service.terms import TUPLE
 
 ANCHORED = keccak256(b"Anchored(uint64,bytes32)")
-OPENED = keccak256(b"Opened(bytes32,(address,address,address,address,uint16,uint32,uint40,uint128,bytes32))")
+OPENED = keccak256(f"Opened(bytes32,{TUPLE})".encode())
 POSTED = keccak256(b"Posted(bytes32,uint32,bytes32,uint256,uint256,uint64)")
 SETTLED = keccak256(b"Settled(bytes32,uint32,bytes32,uint256)")
 DISPUTED = keccak256(b"Disputed(bytes32,uint32,bytes32,address,bytes32)")

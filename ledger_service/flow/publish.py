@@ -193,6 +193,8 @@ def _check_terms(ledger: Ledger, caller: str, terms: Terms, spec: Specification,
         raise BadInput("the terms name another requester")
     if terms.brief != spec.digest:
         raise BadInput("terms.brief is not the digest of the specification")
+    if terms.label_price != spec.per_label:
+        raise BadInput(f"terms.labelPrice is the specification's price of a label, {spec.per_label}")
     _check_policy(ledger, terms)
     if not MIN_WINDOW <= terms.window <= MAX_WINDOW:
         raise BadInput("the dispute window is 1 to 30 days")

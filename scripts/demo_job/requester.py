@@ -192,6 +192,8 @@ class Requester:
             window=WINDOW,
             deadline=deadline,
             bond=self._info.bond,
+            label_price=PER_LABEL,
+            part=0,
             brief=commitments.digest(specification),
         )
 

@@ -197,6 +197,8 @@ class Builder:
             window=86_400,
             deadline=self.place.now + 30 * 86_400,
             bond=self.place.bond,
+            label_price=self.spec.per_label,
+            part=0,
             brief=self.spec.digest,
         )
 

@@ -28,9 +28,11 @@ TERMS = Terms(
     window=86_400,
     deadline=1_900_000_000,
     bond=7,
+    label_price=5,
+    part=3,
     brief=bytes(range(32)),
 )
-TERMS_TYPE = "(address,address,address,address,uint16,uint32,uint40,uint128,bytes32)"
+TERMS_TYPE = "(address,address,address,address,uint16,uint32,uint40,uint128,uint64,uint32,bytes32)"
 
 
 def _log(topics: list[bytes], data: bytes) -> Log:
@@ -45,7 +47,7 @@ def test_calls_have_the_signature_s_selector_and_the_terms_words(artifacts: Arti
     many = escrow.claim_many(TERMS, [Claim(3, "0x" + "55" * 20, 9, (bytes(32), bytes(32)))])
     signature = f"claimMany({TERMS_TYPE},(uint256,address,uint256,bytes32[])[])"
     assert many[:4] == keccak256(signature.encode())[:4]
-    assert many[4 : 4 + 288] == TERMS.encode()
+    assert many[4 : 4 + 352] == TERMS.encode()
 
 
 def test_values_of_other_types_are_refused(artifacts: Artifacts) -> None:
@@ -72,7 +74,7 @@ def test_an_event_with_a_struct_is_decoded(artifacts: Artifacts) -> None:
     assert stored["id"] == "0x" + campaign.hex()
     assert stored["terms"] == [
         *("0x" + digits * 20 for digits in ("11", "22", "33", "44")),
-        *("250", "86400", "1900000000", "7"),
+        *("250", "86400", "1900000000", "7", "5", "3"),
         "0x" + bytes(range(32)).hex(),
     ]
     json.dumps(stored)

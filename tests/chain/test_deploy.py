@@ -123,6 +123,8 @@ def _terms(world: World, found: Deployment) -> Terms:
         window=86_400,
         deadline=world.client.head().timestamp + 1_000,
         bond=0,
+        label_price=0,
+        part=0,
         brief=bytes(range(32)),
     )
 

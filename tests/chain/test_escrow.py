@@ -113,6 +113,8 @@ def campaign(world: World, database: Engine) -> Campaign:
         window=DAY,
         deadline=world.client.head().timestamp + 3 * DAY,
         bond=0,
+        label_price=0,
+        part=0,
         brief=bytes(range(32)),
     )
     return Campaign(

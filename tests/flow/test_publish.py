@@ -54,6 +54,7 @@ def test_somebody_elses_signature_makes_no_draft(world: World) -> None:
         ({"operator": wallet("stranger").address}, "name the operator"),
         ({"fee_bps": 1}, "basis points"),
         ({"bond": 0}, "bond"),
+        ({"label_price": 49_999}, "price of a label"),
         ({"arbiter": wallet("friend of the requester").address}, "arbiter"),
         ({"token": "0x" + "ee" * 20}, "pay in"),
         ({"brief": bytes(32)}, "brief"),

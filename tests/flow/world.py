@@ -154,6 +154,8 @@ class World:
             window=86_400,
             deadline=START + 2 * 86_400,
             bond=1_000_000,
+            label_price=50_000,
+            part=0,
             brief=Specification.from_json(document).digest,
         )
         return Ask(terms, document, openings, known)
