@@ -86,7 +86,7 @@ class ExampleCampaign:
         self.truths = [opening({"label": label}, f"truth {label}") for label in ANSWERS]
         self.gold = opening({"label": ANSWERS[0]}, "gold")
         self.document = self._specification()
-        self.spec = Specification.from_json(self.document)
+        self.spec = Specification.from_json(self.document, part=0)
         self.terms = self._terms()
         self.campaign = campaign_id(self.terms, CHAIN_ID, ESCROW)
         self.log: dict[str, Placed] = {}

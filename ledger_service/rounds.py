@@ -14,7 +14,6 @@ from ledger_service.chain.contracts import CampaignState, Stage
 from ledger_service.flow import anchor, assign, fund, infer, review, settle
 from ledger_service.retries import Retries
 from ledger_service.service import Service
-from ledger_service.specification import Specification
 from ledger_service.store.store import UnitOfWork
 from matching_engine import Encoder
 
@@ -104,7 +103,7 @@ class Rounds:
         ledger = self._service.ledger
         with self._service.store.begin() as uow:
             row = uow.campaigns.get(campaign)
-            spec = Specification.from_json(row.specification)
+            spec = row.spec
             if row.closing or not spec.opens_at <= ledger.clock.now() < spec.closes_at:
                 return False
             counts = assign.counts(uow, ledger, campaign)

@@ -15,7 +15,6 @@ from api.problems import responses
 from ledger_service.errors import BadInput, BadSignature, Conflict, NotYours, Unauthenticated
 from ledger_service.flow import publish
 from ledger_service.service import Service
-from ledger_service.specification import Specification
 from ledger_service.store.campaigns import CampaignRow
 from ledger_service.store.store import UnitOfWork
 from ledger_service.terms import Terms
@@ -307,7 +306,7 @@ def get_items(
 
 
 def _body(uow: UnitOfWork, service: Service, row: CampaignRow) -> CampaignBody:
-    spec = Specification.from_json(row.specification)
+    spec = row.spec
     return CampaignBody(
         campaign=row.campaign,
         state=row.state,

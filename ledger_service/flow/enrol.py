@@ -5,7 +5,6 @@ from __future__ import annotations
 from ledger_service import entries
 from ledger_service.errors import BadInput, Conflict
 from ledger_service.flow.context import Ledger
-from ledger_service.specification import Specification
 from ledger_service.store.store import UnitOfWork
 from ledger_service.store.workers import GrantRow, WorkerRow
 
@@ -57,7 +56,7 @@ def offer(uow: UnitOfWork, ledger: Ledger, worker: str, campaign: bytes, wanted:
         Conflict: no profile yet, or labelling is over.
     """
     row = uow.campaigns.get(campaign)
-    over = ledger.clock.now() >= Specification.from_json(row.specification).closes_at
+    over = ledger.clock.now() >= row.spec.closes_at
     if row.state not in ("published", "open") or row.closing or over:
         raise Conflict("this campaign takes no workers now")
     if uow.workers.get(worker) is None:

@@ -95,7 +95,7 @@ class _Batch:
             self._assignments |= {(campaign, item): row for item, row in rows.items()}
             found = uow.campaigns.get(campaign)
             self._open[campaign] = found.state == "open"
-            self._specifications[campaign] = Specification.from_json(found.specification)
+            self._specifications[campaign] = found.spec
 
     def check(self, entry: entries.Entry, given: Submission) -> bytes:
         """Whether this answer can be accepted; the leaf of the grant that covers it."""

@@ -12,7 +12,6 @@ from ledger_service.flow.anchor import refuse_rejected, rejected
 from ledger_service.flow.context import Ledger
 from ledger_service.flow.review import facts_of
 from ledger_service.log.receipts import sign_statement
-from ledger_service.specification import Specification
 from ledger_service.store.campaigns import CampaignRow
 from ledger_service.store.payouts import PayoutRow, PayrollRow, SettlementRow
 from ledger_service.store.store import UnitOfWork
@@ -77,7 +76,7 @@ class _Draft:
 
 
 def _earned(uow: UnitOfWork, campaign: CampaignRow) -> dict[str, list[reputation.LabelPay]]:
-    spec = Specification.from_json(campaign.specification)
+    spec = campaign.spec
     facts = facts_of(uow, campaign)
     reviews = uow.labels.reviews(campaign.campaign)
     accepted = {row.label: row.verdict == entries.Review.ACCEPTED for row in reviews}
@@ -87,7 +86,7 @@ def _earned(uow: UnitOfWork, campaign: CampaignRow) -> dict[str, list[reputation
 
 def truth_of(uow: UnitOfWork, campaign: CampaignRow) -> dict[bytes, int]:
     """The inferred answers of a campaign as positions in the schema, by item."""
-    spec = Specification.from_json(campaign.specification)
+    spec = campaign.spec
     rows = uow.judgements.truths(campaign.campaign)
     raw = uow.log.by_leaf(row.leaf for row in rows.values())
     truth = {}

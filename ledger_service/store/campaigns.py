@@ -11,6 +11,7 @@ from sqlalchemy.dialects.postgresql import insert
 
 from ledger_service.commitments import Json
 from ledger_service.errors import NotYours
+from ledger_service.specification import Specification
 from ledger_service.store.rows import among, columns, many, one
 from ledger_service.store.tables import auditors, campaigns, gold, items
 from ledger_service.terms import Terms
@@ -37,6 +38,11 @@ class CampaignRow:
     def escrow_terms(self) -> Terms:
         """The terms as the contract takes them."""
         return Terms.from_json(self.terms)
+
+    @property
+    def spec(self) -> Specification:
+        """The specification as this campaign sees it: its part, where the document has several."""
+        return Specification.from_json(self.specification, self.escrow_terms.part)
 
 
 @dataclass(frozen=True, slots=True)

@@ -99,8 +99,8 @@ def test_the_rules_on_the_page_are_those_of_the_example() -> None:
     blocks = [text.split("```")[0] for text in SPECIFICATION.split("```json\n")[1:]]
     document = commitments.parse(blocks[0].replace('"0x…"', '"0x' + "11" * 32 + '"').encode())
     assert (
-        commitments.digest(commitments.parse(blocks[1].encode()))
-        == Specification.from_json(document).reviewer
+        commitments.digest(commitments.parse(blocks[2].encode()))
+        == Specification.from_json(document, 0).reviewer
     )
 
 
@@ -152,15 +152,15 @@ def test_the_bounds_on_the_page_are_those_of_the_code(path: str, bounds: tuple[i
     low, high = bounds
     assert re.search(rf"`{path.split('__')[-1]}`[^|]*?(\| )?.*?{low:,} to {high:,}", SPECIFICATION)
     for value in bounds:
-        Specification.from_json(_document(**{path: value}))
+        Specification.from_json(_document(**{path: value}), 0)
     for value in (low - 1, high + 1, float(low)):
         with pytest.raises(BadInput):
-            Specification.from_json(_document(**{path: value}))
+            Specification.from_json(_document(**{path: value}), 0)
 
 
 def test_the_times_and_counts_on_the_page_are_those_of_the_code() -> None:
     most = 1 << 40
-    Specification.from_json(_document(opens_at=0, closes_at=most, items__count=90_000, gold__count=0))
+    Specification.from_json(_document(opens_at=0, closes_at=most, items__count=90_000, gold__count=0), 0)
     for changes in (
         {"opens_at": -1},
         {"closes_at": most + 1},
@@ -180,9 +180,9 @@ def test_the_times_and_counts_on_the_page_are_those_of_the_code() -> None:
         {"payment__per_label": str((1 << 64) // 5 * 4 + 5)},
     ):
         with pytest.raises(BadInput):
-            Specification.from_json(_document(**changes))
-    Specification.from_json(_document(title="x" * 20_000, skills=["x"] * 200, languages=[]))
-    Specification.from_json(_document(payment__per_label=str((1 << 64) // 5 * 4)))
+            Specification.from_json(_document(**changes), 0)
+    Specification.from_json(_document(title="x" * 20_000, skills=["x"] * 200, languages=[]), 0)
+    Specification.from_json(_document(payment__per_label=str((1 << 64) // 5 * 4)), 0)
 
 
 def test_the_sizes_on_the_page_are_those_of_the_code() -> None:
@@ -192,6 +192,6 @@ def test_the_sizes_on_the_page_are_those_of_the_code() -> None:
         in SPECIFICATION
     )
     labels = [str(n) for n in range(100)]
-    Specification.from_json(_document(schema__labels=labels, labels_per_item=400))
+    Specification.from_json(_document(schema__labels=labels, labels_per_item=400), 0)
     with pytest.raises(BadInput):
-        Specification.from_json(_document(schema__labels=labels, labels_per_item=401))
+        Specification.from_json(_document(schema__labels=labels, labels_per_item=401), 0)

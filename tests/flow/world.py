@@ -13,7 +13,7 @@ from typing import Any
 
 from sqlalchemy import Engine
 
-from ledger_service import entries
+from ledger_service import commitments, entries
 from ledger_service.chain import contracts
 from ledger_service.chain.abi import load_artifacts
 from ledger_service.chain.compile import compile_contracts
@@ -156,13 +156,13 @@ class World:
             bond=1_000_000,
             label_price=50_000,
             part=0,
-            brief=Specification.from_json(document).digest,
+            brief=commitments.digest(document),
         )
         return Ask(terms, document, openings, known)
 
     def draft(self, ask: Ask, *, signer: Wallet | None = None, **overrides: Any) -> bytes:
         """Send the terms and the signed entry."""
-        spec = Specification.from_json(ask.document)
+        spec = Specification.from_json(ask.document, ask.terms.part)
         struct = publish.campaign_struct(ask.campaign, self.requester.address, spec, self.clock.now())
         signature = (signer or self.requester).sign(entries.digest(struct, self.ledger.domain))
         given: dict[str, Any] = {
@@ -202,7 +202,7 @@ class World:
     def open(self, ask: Ask) -> None:
         """Publish, and let the deposit arrive."""
         self.publish(ask)
-        budget = Specification.from_json(ask.document).budget(ask.terms.fee_bps)
+        budget = Specification.from_json(ask.document, ask.terms.part).budget(ask.terms.fee_bps)
         self.event(
             "Deposited", id="0x" + ask.campaign.hex(), amount=str(budget), **{"from": self.requester.address}
         )
