@@ -59,7 +59,7 @@ def parser() -> argparse.ArgumentParser:
     )
     made.add_argument(
         "--from-block",
-        type=int,
+        type=arguments.natural,
         default=0,
         metavar="N",
         help="the block the contracts were deployed in, or less",
