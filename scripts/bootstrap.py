@@ -1,4 +1,4 @@
-"""Makes a checkout ready, then hands over: `scripts/{setup,demo,test,check}` before any package exists.
+"""Makes a checkout ready, then hands over: `scripts/{setup,demo,test,check,bench}` before any package exists.
 
 Standard library only, run by the system's Python (3.11 or later). Each step is stamped with a digest of what
 it was made from, so a second run only compares digests. Everything lies inside the checkout: `.venv`,
@@ -29,7 +29,18 @@ from dataclasses import dataclass
 from pathlib import Path
 from types import FrameType
 
-from scripts.programs import PYTHON, ROOT, STATE, VENV, Stop, child_environment, node_folder, run, say
+from scripts.programs import (
+    PYTHON,
+    ROOT,
+    STATE,
+    VENV,
+    Stop,
+    child_environment,
+    install_from_npm,
+    node_folder,
+    run,
+    say,
+)
 
 HARDHAT = ROOT / "hardhat_local"
 CONTRACTS = ROOT / "contracts"
@@ -225,15 +236,8 @@ def install_self() -> None:
 
 
 def install_node() -> None:
-    """`npm ci`: exactly the lock file, without running anybody's install scripts."""
-    node = node_folder()
-    if node is None:
-        raise Stop(
-            "Node.js is missing from .venv although its package is installed: delete .venv, run again."
-        )
-    npm = node.parent / "lib" / "node_modules" / "npm" / "bin" / "npm-cli.js"
-    options = ("ci", "--ignore-scripts", "--no-audit", "--no-fund", "--no-progress")
-    run([node / "node", npm, *options], log="npm", needs="installing the Node packages", folder=HARDHAT)
+    """The local chain and the Solidity tools."""
+    install_from_npm(HARDHAT, log="npm", needs="installing the Node packages")
 
 
 def contracts_digest() -> str:
@@ -293,6 +297,7 @@ def hand_over(action: str, arguments: Sequence[str]) -> int:
         "demo": [VENV / "bin" / "crowdledger", "demo"],
         "test": [PYTHON, "-m", "scripts.run_tests"],
         "check": [PYTHON, "-m", "scripts.checks"],
+        "bench": [PYTHON, "-m", "scripts.benches"],
     }
     if action in programs:
         command = [str(part) for part in (*programs[action], *arguments)]
@@ -306,12 +311,16 @@ def interrupt(number: int, frame: FrameType | None) -> None:
 
 
 def main(arguments: Sequence[str]) -> int:
-    """`setup [--dev] | demo … | test … | check`; 2 when it cannot go on, 130 when it was interrupted."""
+    """`setup [--dev] | demo … | test … | check | bench …`; 2 when it cannot go on, 130 when interrupted."""
     action, rest = arguments[0], arguments[1:]
     if action == "demo" and {"-h", "--help"} & set(rest):  # needs nothing set up
         from scripts.cli import main as crowdledger
 
         return crowdledger(["demo", "--help"])
+    if action == "bench" and {"-h", "--help"} & set(rest):  # nor does this
+        from scripts.benches import main as bench
+
+        return bench(rest)
     usual = signal.signal(signal.SIGTERM, interrupt)
     try:
         set_up(dev=action in ("test", "check") or "--dev" in rest)

@@ -90,6 +90,22 @@ def run(command: Sequence[str | Path], *, log: str, needs: str, folder: Path = R
         raise Stop(explain(path, status, needs))
 
 
+def install_from_npm(folder: Path, *, log: str, needs: str) -> None:
+    """`npm ci` in `folder`: exactly its lock file, without running anybody's install scripts.
+
+    Raises:
+        Stop: as `run`; or there is no Node.js.
+    """
+    node = node_folder()
+    if node is None:
+        raise Stop(
+            "Node.js is missing from .venv although its package is installed: delete .venv, run again."
+        )
+    npm = node.parent / "lib" / "node_modules" / "npm" / "bin" / "npm-cli.js"
+    options = ("ci", "--ignore-scripts", "--no-audit", "--no-fund", "--no-progress")
+    run([node / "node", npm, *options], log=log, needs=needs, folder=folder)
+
+
 def end_session(process: subprocess.Popen[bytes]) -> None:
     """End a program and its children: asked first, made to after ten seconds."""
     for number, patience in ((signal.SIGTERM, POLITE_SECONDS), (signal.SIGKILL, None)):
