@@ -2,7 +2,7 @@
 pragma solidity 0.8.30;
 
 import {CampaignEscrow} from "../src/CampaignEscrow.sol";
-import {ICampaignEscrow} from "../src/ICampaignEscrow.sol";
+import {ICampaignEscrowTypes} from "../src/ICampaignEscrowTypes.sol";
 import {ProvenanceLog} from "../src/ProvenanceLog.sol";
 import {SafeERC20} from "@openzeppelin/contracts/token/ERC20/utils/SafeERC20.sol";
 import {LocalToken} from "../src/local/LocalToken.sol";
@@ -11,7 +11,7 @@ import {FalseToken, OldToken, TaxedToken} from "./utils/Tokens.sol";
 
 contract EscrowFundingTest is EscrowFixture {
     function test_the_escrow_needs_a_log() public {
-        vm.expectRevert(abi.encodeWithSelector(ICampaignEscrow.NoCode.selector, stranger));
+        vm.expectRevert(abi.encodeWithSelector(ICampaignEscrowTypes.NoCode.selector, stranger));
         new CampaignEscrow(ProvenanceLog(stranger));
         same(address(escrow.provenance()), address(log), "log");
     }
@@ -37,9 +37,9 @@ contract EscrowFundingTest is EscrowFixture {
 
     function test_the_first_deposit_opens_the_campaign() public {
         vm.expectEmit(true, true, true, true, address(escrow));
-        emit ICampaignEscrow.Opened(id, terms);
+        emit ICampaignEscrowTypes.Opened(id, terms);
         vm.expectEmit(true, true, true, true, address(escrow));
-        emit ICampaignEscrow.Deposited(id, requester, BUDGET);
+        emit ICampaignEscrowTypes.Deposited(id, requester, BUDGET);
         deposit(BUDGET);
         same(state().deposited, BUDGET, "deposited");
         same(token.balanceOf(address(escrow)), BUDGET, "balance");
@@ -53,13 +53,13 @@ contract EscrowFundingTest is EscrowFixture {
         same(escrow.deposit(terms, 5), id, "id");
         same(state().deposited, BUDGET + 5, "deposited");
         vm.warp(DEADLINE);
-        reverts(ICampaignEscrow.DeadlinePassed.selector, uint256(DEADLINE));
+        reverts(ICampaignEscrowTypes.DeadlinePassed.selector, uint256(DEADLINE));
         vm.prank(stranger);
         escrow.deposit(terms, 5);
     }
 
     function test_nothing_cannot_be_deposited() public {
-        reverts(ICampaignEscrow.NoAmount.selector);
+        reverts(ICampaignEscrowTypes.NoAmount.selector);
         escrow.deposit(terms, 0);
     }
 
@@ -72,17 +72,17 @@ contract EscrowFundingTest is EscrowFixture {
 
     function test_terms_without_a_party_are_refused() public {
         terms.requester = address(0);
-        refused(ICampaignEscrow.MissingParty.selector);
+        refused(ICampaignEscrowTypes.MissingParty.selector);
         (terms.requester, terms.operator) = (requester, address(0));
-        refused(ICampaignEscrow.MissingParty.selector);
+        refused(ICampaignEscrowTypes.MissingParty.selector);
         (terms.operator, terms.arbiter) = (operator, address(0));
-        refused(ICampaignEscrow.MissingParty.selector);
+        refused(ICampaignEscrowTypes.MissingParty.selector);
     }
 
     /// @dev Its refund could never leave.
     function test_a_requester_that_is_the_escrow_is_refused() public {
         terms.requester = address(escrow);
-        refused(ICampaignEscrow.MissingParty.selector);
+        refused(ICampaignEscrowTypes.MissingParty.selector);
     }
 
     function refused(
@@ -95,28 +95,28 @@ contract EscrowFundingTest is EscrowFixture {
 
     function test_an_arbiter_that_is_a_party_is_refused() public {
         terms.arbiter = requester;
-        vm.expectRevert(abi.encodeWithSelector(ICampaignEscrow.PartialArbiter.selector, requester));
+        vm.expectRevert(abi.encodeWithSelector(ICampaignEscrowTypes.PartialArbiter.selector, requester));
         deposit(1);
         terms.arbiter = operator;
-        vm.expectRevert(abi.encodeWithSelector(ICampaignEscrow.PartialArbiter.selector, operator));
+        vm.expectRevert(abi.encodeWithSelector(ICampaignEscrowTypes.PartialArbiter.selector, operator));
         deposit(1);
     }
 
     function test_a_token_without_code_is_refused() public {
         terms.token = stranger;
-        vm.expectRevert(abi.encodeWithSelector(ICampaignEscrow.NoCode.selector, stranger));
+        vm.expectRevert(abi.encodeWithSelector(ICampaignEscrowTypes.NoCode.selector, stranger));
         deposit(1);
     }
 
     function test_a_permit_of_a_token_without_code_is_refused_in_the_same_words() public {
         terms.token = stranger;
-        vm.expectRevert(abi.encodeWithSelector(ICampaignEscrow.NoCode.selector, stranger));
+        vm.expectRevert(abi.encodeWithSelector(ICampaignEscrowTypes.NoCode.selector, stranger));
         depositWithPermit(1, START + 1, 27, "r", "s");
     }
 
     function test_a_fee_is_at_most_a_quarter() public {
         terms.feeBps = 2_501;
-        reverts(ICampaignEscrow.FeeTooHigh.selector, 2_501, uint256(2_500));
+        reverts(ICampaignEscrowTypes.FeeTooHigh.selector, 2_501, uint256(2_500));
         deposit(1);
         terms.feeBps = 2_500;
         deposit(1);
@@ -124,10 +124,10 @@ contract EscrowFundingTest is EscrowFixture {
 
     function test_a_window_is_a_day_to_thirty() public {
         terms.window = 1 days - 1;
-        reverts(ICampaignEscrow.WindowOutOfRange.selector, 1 days - 1);
+        reverts(ICampaignEscrowTypes.WindowOutOfRange.selector, 1 days - 1);
         deposit(1);
         terms.window = 30 days + 1;
-        reverts(ICampaignEscrow.WindowOutOfRange.selector, 30 days + 1);
+        reverts(ICampaignEscrowTypes.WindowOutOfRange.selector, 30 days + 1);
         deposit(1);
         terms.window = 1 days;
         deposit(1);
@@ -137,7 +137,7 @@ contract EscrowFundingTest is EscrowFixture {
 
     function test_a_token_that_keeps_a_share_is_refused() public {
         use(new TaxedToken());
-        reverts(ICampaignEscrow.WrongAmountArrived.selector, 99, uint256(100));
+        reverts(ICampaignEscrowTypes.WrongAmountArrived.selector, 99, uint256(100));
         deposit(100);
     }
 
@@ -159,7 +159,7 @@ contract EscrowFundingTest is EscrowFixture {
         vm.expectRevert(abi.encodeWithSelector(SafeERC20.SafeERC20FailedOperation.selector, address(lying)));
         dispute();
         same(state().deposited, BUDGET, "deposited");
-        stageIs(ICampaignEscrow.Stage.Pending);
+        stageIs(ICampaignEscrowTypes.Stage.Pending);
     }
 
     function test_a_deposit_without_allowance_is_refused() public {

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 pragma solidity 0.8.30;
 
-import {ICampaignEscrow} from "../src/ICampaignEscrow.sol";
+import {ICampaignEscrowTypes} from "../src/ICampaignEscrowTypes.sol";
 import {EscrowFixture} from "./utils/EscrowFixture.sol";
 import {PayrollReference} from "./utils/PayrollReference.sol";
 
@@ -116,8 +116,8 @@ contract CampaignLife is EscrowFixture {
 
     /// @dev Takes over the pending list once the escrow has settled it.
     function follow() internal {
-        ICampaignEscrow.Campaign memory c = state();
-        if (pendingList.length == 0 || c.stage != ICampaignEscrow.Stage.Empty) return;
+        ICampaignEscrowTypes.Campaign memory c = state();
+        if (pendingList.length == 0 || c.stage != ICampaignEscrowTypes.Stage.Empty) return;
         if (c.settledRoot == PayrollReference.root(id, pendingList)) {
             delete settledList;
             for (uint256 i; i < pendingList.length; ++i) {
@@ -130,7 +130,7 @@ contract CampaignLife is EscrowFixture {
 
     /// @dev D = what came in; T settled, C claimed, F fees, R refunded, B bonds held.
     function checkBooks() external {
-        ICampaignEscrow.Campaign memory c = state();
+        ICampaignEscrowTypes.Campaign memory c = state();
         uint256 fee = uint256(c.settledTotal) * terms.feeBps / 10_000;
         uint256 held = uint256(c.deposited) - c.claimed - c.feeCollected - c.refunded + bonds;
         same(token.balanceOf(address(escrow)), held, "balance = D - C - F - R + B");

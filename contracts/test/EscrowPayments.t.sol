@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 pragma solidity 0.8.30;
 
-import {ICampaignEscrow} from "../src/ICampaignEscrow.sol";
+import {ICampaignEscrowTypes} from "../src/ICampaignEscrowTypes.sol";
 import {Payroll} from "../src/libraries/Payroll.sol";
 import {SafeERC20} from "@openzeppelin/contracts/token/ERC20/utils/SafeERC20.sol";
 import {ReentrancyGuardTransient} from "@openzeppelin/contracts/utils/ReentrancyGuardTransient.sol";
@@ -14,7 +14,7 @@ contract EscrowPaymentsTest is EscrowFixture {
     function test_anyone_claims_for_a_worker_and_only_the_worker_is_paid() public {
         PayrollReference.Position[] memory list = settledFirst();
         vm.expectEmit(true, true, true, true, address(escrow));
-        emit ICampaignEscrow.Claimed(id, workers[1], 200_000_000);
+        emit ICampaignEscrowTypes.Claimed(id, workers[1], workers[1], 200_000_000);
         same(claim(list, 1), 200_000_000, "paid");
         same(token.balanceOf(workers[1]), 200_000_000, "worker");
         same(token.balanceOf(stranger), 0, "caller");
@@ -26,7 +26,7 @@ contract EscrowPaymentsTest is EscrowFixture {
         PayrollReference.Position[] memory list = settledFirst();
         claim(list, 1);
         bytes32[] memory path = PayrollReference.path(id, list, 1);
-        reverts(ICampaignEscrow.NothingDue.selector, workers[1], uint256(200_000_000));
+        reverts(ICampaignEscrowTypes.NothingDue.selector, workers[1], uint256(200_000_000));
         escrow.claim(terms, 1, workers[1], 200_000_000, path);
     }
 
@@ -65,7 +65,7 @@ contract EscrowPaymentsTest is EscrowFixture {
         escrow.refund(terms);
         same(claim(list, 0), 300_000_000, "the larger");
         bytes32[] memory path = PayrollReference.path(id, list, 1);
-        reverts(ICampaignEscrow.NothingDue.selector, workers[0], uint256(200_000_000));
+        reverts(ICampaignEscrowTypes.NothingDue.selector, workers[0], uint256(200_000_000));
         escrow.claim(terms, 1, workers[0], 200_000_000, path);
         claim(list, 2);
         escrow.collectFee(terms);
@@ -101,11 +101,11 @@ contract EscrowPaymentsTest is EscrowFixture {
 
     function many(
         PayrollReference.Position[] memory list
-    ) internal view returns (ICampaignEscrow.Claim[] memory claims) {
-        claims = new ICampaignEscrow.Claim[](3);
+    ) internal view returns (ICampaignEscrowTypes.Claim[] memory claims) {
+        claims = new ICampaignEscrowTypes.Claim[](3);
         for (uint256 i; i < 3; ++i) {
             uint256 amount = uint256(list[i].soFar) + list[i].increase;
-            claims[i] = ICampaignEscrow.Claim(i, list[i].account, amount, PayrollReference.path(id, list, i));
+            claims[i] = ICampaignEscrowTypes.Claim(i, list[i].account, amount, PayrollReference.path(id, list, i));
         }
     }
 
@@ -114,7 +114,7 @@ contract EscrowPaymentsTest is EscrowFixture {
         PayrollReference.Position[] memory list = first();
         post(list);
         vm.warp(START + WINDOW);
-        ICampaignEscrow.Claim[] memory claims = many(list);
+        ICampaignEscrowTypes.Claim[] memory claims = many(list);
         claim(list, 1);
         vm.prank(stranger);
         same(escrow.claimMany(terms, claims), 400_000_000, "paid");
@@ -129,7 +129,7 @@ contract EscrowPaymentsTest is EscrowFixture {
         deposit(BUDGET);
         PayrollReference.Position[] memory list = first();
         post(list);
-        ICampaignEscrow.Claim[] memory claims = many(list);
+        ICampaignEscrowTypes.Claim[] memory claims = many(list);
         reverts(Payroll.NothingSettled.selector);
         escrow.claimMany(terms, claims);
         vm.warp(START + WINDOW);
@@ -148,46 +148,46 @@ contract EscrowPaymentsTest is EscrowFixture {
         same(uint256(uint128(packed)), 600_000_000, "slot of the settled total");
         vm.store(address(escrow), slot, bytes32(packed - 500_000_001));
         bytes32[] memory path = PayrollReference.path(id, list, 2);
-        reverts(ICampaignEscrow.ClaimsExceedTotal.selector, 100_000_000, uint256(99_999_999));
+        reverts(ICampaignEscrowTypes.ClaimsExceedTotal.selector, 100_000_000, uint256(99_999_999));
         escrow.claim(terms, 2, workers[2], 100_000_000, path);
     }
 
     function test_the_fee_follows_what_is_settled() public {
         deposit(BUDGET);
         post(first());
-        reverts(ICampaignEscrow.NothingDue.selector, operator, uint256(0));
+        reverts(ICampaignEscrowTypes.NothingDue.selector, operator, uint256(0));
         escrow.collectFee(terms);
         vm.warp(START + WINDOW);
         vm.expectEmit(true, true, true, true, address(escrow));
-        emit ICampaignEscrow.FeeCollected(id, operator, 60_000_000);
+        emit ICampaignEscrowTypes.FeeCollected(id, operator, 60_000_000);
         vm.prank(stranger);
         same(escrow.collectFee(terms), 60_000_000, "paid");
         same(token.balanceOf(operator), 60_000_000, "operator");
         same(state().feeCollected, 60_000_000, "collected");
-        reverts(ICampaignEscrow.NothingDue.selector, operator, uint256(60_000_000));
+        reverts(ICampaignEscrowTypes.NothingDue.selector, operator, uint256(60_000_000));
         escrow.collectFee(terms);
     }
 
     function test_a_refund_waits_for_deadline_and_window() public {
         deposit(BUDGET);
         vm.warp(DEADLINE + WINDOW - 1);
-        reverts(ICampaignEscrow.TooEarly.selector, uint256(DEADLINE) + WINDOW);
+        reverts(ICampaignEscrowTypes.TooEarly.selector, uint256(DEADLINE) + WINDOW);
         escrow.refund(terms);
         vm.warp(DEADLINE + WINDOW);
         uint256 before = token.balanceOf(requester);
         vm.expectEmit(true, true, true, true, address(escrow));
-        emit ICampaignEscrow.Refunded(id, requester, BUDGET);
+        emit ICampaignEscrowTypes.Refunded(id, requester, BUDGET);
         vm.prank(stranger);
         same(escrow.refund(terms), BUDGET, "paid");
         same(token.balanceOf(requester), before + BUDGET, "requester");
         yes(state().closed, "closed");
         same(state().refunded, BUDGET, "refunded");
-        vm.expectRevert(abi.encodeWithSelector(ICampaignEscrow.AlreadyClosed.selector, id));
+        vm.expectRevert(abi.encodeWithSelector(ICampaignEscrowTypes.AlreadyClosed.selector, id));
         escrow.refund(terms);
     }
 
     function test_an_unknown_campaign_has_no_refund() public {
-        vm.expectRevert(abi.encodeWithSelector(ICampaignEscrow.UnknownCampaign.selector, id));
+        vm.expectRevert(abi.encodeWithSelector(ICampaignEscrowTypes.UnknownCampaign.selector, id));
         escrow.refund(terms);
     }
 
@@ -213,7 +213,7 @@ contract EscrowPaymentsTest is EscrowFixture {
         vm.warp(DEADLINE + WINDOW - 2);
         dispute();
         vm.warp(DEADLINE + 3 * WINDOW - 3);
-        vm.expectRevert(abi.encodeWithSelector(ICampaignEscrow.PayrollPending.selector, root));
+        vm.expectRevert(abi.encodeWithSelector(ICampaignEscrowTypes.PayrollPending.selector, root));
         escrow.refund(terms);
         vm.warp(DEADLINE + 3 * WINDOW - 2);
         same(escrow.refund(terms), 340_000_000, "refund");
@@ -296,7 +296,7 @@ contract EscrowPaymentsTest is EscrowFixture {
     function test_an_account_that_the_token_refuses_reverts_a_batch_with_it() public {
         ListedToken listed = new ListedToken();
         use(listed);
-        ICampaignEscrow.Claim[] memory claims = many(settledFirst());
+        ICampaignEscrowTypes.Claim[] memory claims = many(settledFirst());
         listed.list(workers[1], true);
         vm.expectRevert(abi.encodeWithSelector(ListedToken.Listed.selector, workers[1]));
         escrow.claimMany(terms, claims);

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 pragma solidity 0.8.30;
 
-import {ICampaignEscrow} from "../src/ICampaignEscrow.sol";
+import {ICampaignEscrowTypes} from "../src/ICampaignEscrowTypes.sol";
 import {ProvenanceLog} from "../src/ProvenanceLog.sol";
 import {Payroll} from "../src/libraries/Payroll.sol";
 import {EscrowFixture} from "./utils/EscrowFixture.sol";
@@ -13,9 +13,9 @@ contract EscrowPayrollTest is EscrowFixture {
         deposit(BUDGET);
         bytes32 expected = PayrollReference.root(id, first());
         vm.expectEmit(true, true, true, true, address(escrow));
-        emit ICampaignEscrow.Posted(id, 1, expected, 600_000_000, 3, EVIDENCE);
+        emit ICampaignEscrowTypes.Posted(id, 1, expected, 600_000_000, 3, EVIDENCE);
         same(post(first()), expected, "root");
-        ICampaignEscrow.Campaign memory c = state();
+        ICampaignEscrowTypes.Campaign memory c = state();
         same(c.pendingRoot, expected, "pending root");
         same(c.pendingTotal, 600_000_000, "pending total");
         same(c.pendingCount, 3, "pending count");
@@ -23,13 +23,13 @@ contract EscrowPayrollTest is EscrowFixture {
         same(c.evidence, EVIDENCE, "evidence");
         same(c.postedAt, START, "posted at");
         same(c.settledTotal, 0, "nothing is settled yet");
-        stageIs(ICampaignEscrow.Stage.Pending);
+        stageIs(ICampaignEscrowTypes.Stage.Pending);
     }
 
     function test_only_the_operator_posts() public {
         deposit(BUDGET);
         bytes memory entries = PayrollReference.pack(first());
-        reverts(ICampaignEscrow.NotOperator.selector, requester, operator);
+        reverts(ICampaignEscrowTypes.NotOperator.selector, requester, operator);
         vm.prank(requester);
         escrow.post(terms, entries, EVIDENCE);
     }
@@ -38,7 +38,7 @@ contract EscrowPayrollTest is EscrowFixture {
         deposit(BUDGET);
         bytes memory entries = PayrollReference.pack(first());
         vm.warp(DEADLINE);
-        reverts(ICampaignEscrow.DeadlinePassed.selector, uint256(DEADLINE));
+        reverts(ICampaignEscrowTypes.DeadlinePassed.selector, uint256(DEADLINE));
         vm.prank(operator);
         escrow.post(terms, entries, EVIDENCE);
         vm.warp(DEADLINE - 1);
@@ -60,7 +60,7 @@ contract EscrowPayrollTest is EscrowFixture {
         bytes32 root,
         bytes memory entries
     ) internal {
-        vm.expectRevert(abi.encodeWithSelector(ICampaignEscrow.PayrollPending.selector, root));
+        vm.expectRevert(abi.encodeWithSelector(ICampaignEscrowTypes.PayrollPending.selector, root));
         vm.prank(operator);
         escrow.post(terms, entries, EVIDENCE);
     }
@@ -77,7 +77,7 @@ contract EscrowPayrollTest is EscrowFixture {
     function test_total_and_fee_are_within_the_deposit() public {
         deposit(659_999_999);
         bytes memory entries = PayrollReference.pack(first());
-        reverts(ICampaignEscrow.InsufficientDeposit.selector, 660_000_000, uint256(659_999_999));
+        reverts(ICampaignEscrowTypes.InsufficientDeposit.selector, 660_000_000, uint256(659_999_999));
         vm.prank(operator);
         escrow.post(terms, entries, EVIDENCE);
         deposit(1);
@@ -86,7 +86,7 @@ contract EscrowPayrollTest is EscrowFixture {
 
     function test_a_payroll_needs_a_campaign_that_was_opened() public {
         bytes memory entries = PayrollReference.pack(first());
-        vm.expectRevert(abi.encodeWithSelector(ICampaignEscrow.UnknownCampaign.selector, id));
+        vm.expectRevert(abi.encodeWithSelector(ICampaignEscrowTypes.UnknownCampaign.selector, id));
         vm.prank(operator);
         escrow.post(terms, entries, EVIDENCE);
     }
@@ -96,7 +96,7 @@ contract EscrowPayrollTest is EscrowFixture {
         uint64[3] memory none;
         bytes memory entries = PayrollReference.pack(positions(none, none));
         (terms.window, terms.feeBps, terms.arbiter) = (0, type(uint16).max, operator);
-        vm.expectRevert(abi.encodeWithSelector(ICampaignEscrow.UnknownCampaign.selector, escrow.idOf(terms)));
+        vm.expectRevert(abi.encodeWithSelector(ICampaignEscrowTypes.UnknownCampaign.selector, escrow.idOf(terms)));
         vm.prank(operator);
         escrow.post(terms, entries, EVIDENCE);
     }
@@ -122,7 +122,7 @@ contract EscrowPayrollTest is EscrowFixture {
         vm.warp(DEADLINE - 1);
         pendingRefused(root, entries);
         vm.warp(DEADLINE + WINDOW - 1);
-        reverts(ICampaignEscrow.DeadlinePassed.selector, uint256(DEADLINE));
+        reverts(ICampaignEscrowTypes.DeadlinePassed.selector, uint256(DEADLINE));
         vm.prank(operator);
         escrow.post(terms, entries, EVIDENCE);
         vm.warp(DEADLINE + WINDOW);
@@ -132,17 +132,17 @@ contract EscrowPayrollTest is EscrowFixture {
     function test_a_payroll_settles_when_its_window_has_passed() public {
         deposit(BUDGET);
         bytes32 root = post(first());
-        reverts(ICampaignEscrow.TooEarly.selector, START + WINDOW);
+        reverts(ICampaignEscrowTypes.TooEarly.selector, START + WINDOW);
         escrow.settle(terms);
         vm.warp(START + WINDOW - 1);
-        reverts(ICampaignEscrow.TooEarly.selector, START + WINDOW);
+        reverts(ICampaignEscrowTypes.TooEarly.selector, START + WINDOW);
         escrow.settle(terms);
         vm.warp(START + WINDOW);
         vm.expectEmit(true, true, true, true, address(escrow));
-        emit ICampaignEscrow.Settled(id, 1, root, 600_000_000);
+        emit ICampaignEscrowTypes.Settled(id, 1, root, 600_000_000);
         vm.prank(stranger);
         escrow.settle(terms);
-        ICampaignEscrow.Campaign memory c = state();
+        ICampaignEscrowTypes.Campaign memory c = state();
         same(c.settledRoot, root, "settled root");
         same(c.settledTotal, 600_000_000, "settled total");
         same(c.settledCount, 3, "settled count");
@@ -151,11 +151,11 @@ contract EscrowPayrollTest is EscrowFixture {
         same(c.pendingCount, 0, "pending count");
         same(c.postedAt, 0, "posted at");
         same(c.evidence, 0, "evidence");
-        stageIs(ICampaignEscrow.Stage.Empty);
+        stageIs(ICampaignEscrowTypes.Stage.Empty);
     }
 
     function test_nothing_settles_when_nothing_is_pending() public {
-        reverts(ICampaignEscrow.NothingPending.selector);
+        reverts(ICampaignEscrowTypes.NothingPending.selector);
         escrow.settle(terms);
     }
 
@@ -165,7 +165,7 @@ contract EscrowPayrollTest is EscrowFixture {
         vm.warp(START + WINDOW);
         uint64[3] memory before = [uint64(300_000_000), 200_000_000, 100_000_000];
         bytes32 root = post(positions(before, [uint64(0), 1, 2]));
-        ICampaignEscrow.Campaign memory c = state();
+        ICampaignEscrowTypes.Campaign memory c = state();
         same(c.settledTotal, 600_000_000, "settled");
         same(c.pendingTotal, 600_000_003, "pending");
         same(c.pendingRoot, root, "root");
@@ -189,24 +189,24 @@ contract EscrowPayrollTest is EscrowFixture {
         bytes32 root = post(first());
         vm.warp(START + WINDOW - 1);
         vm.expectEmit(true, true, true, true, address(escrow));
-        emit ICampaignEscrow.Disputed(id, 1, root, disputer, "reason");
+        emit ICampaignEscrowTypes.Disputed(id, 1, root, disputer, "reason");
         dispute();
         same(token.balanceOf(address(escrow)), BUDGET + BOND, "balance");
         same(state().disputer, disputer, "disputer");
         same(state().disputedAt, START + WINDOW - 1, "disputed at");
-        stageIs(ICampaignEscrow.Stage.Disputed);
+        stageIs(ICampaignEscrowTypes.Stage.Disputed);
         vm.warp(START + WINDOW);
-        reverts(ICampaignEscrow.TooEarly.selector, START + WINDOW - 1 + 2 * WINDOW);
+        reverts(ICampaignEscrowTypes.TooEarly.selector, START + WINDOW - 1 + 2 * WINDOW);
         escrow.settle(terms);
     }
 
     function test_a_dispute_is_inside_the_window() public {
         deposit(BUDGET);
-        reverts(ICampaignEscrow.NothingPending.selector);
+        reverts(ICampaignEscrowTypes.NothingPending.selector);
         dispute();
         post(first());
         vm.warp(START + WINDOW);
-        reverts(ICampaignEscrow.WindowClosed.selector, START + WINDOW);
+        reverts(ICampaignEscrowTypes.WindowClosed.selector, START + WINDOW);
         dispute();
     }
 
@@ -226,10 +226,10 @@ contract EscrowPayrollTest is EscrowFixture {
         deposit(BUDGET);
         bytes32 root = post(first());
         dispute();
-        vm.expectRevert(abi.encodeWithSelector(ICampaignEscrow.AlreadyDisputed.selector, root));
+        vm.expectRevert(abi.encodeWithSelector(ICampaignEscrowTypes.AlreadyDisputed.selector, root));
         dispute();
         rule(false);
-        vm.expectRevert(abi.encodeWithSelector(ICampaignEscrow.AlreadyDisputed.selector, root));
+        vm.expectRevert(abi.encodeWithSelector(ICampaignEscrowTypes.AlreadyDisputed.selector, root));
         dispute();
     }
 
@@ -238,13 +238,13 @@ contract EscrowPayrollTest is EscrowFixture {
         bytes32 root = post(first());
         dispute();
         vm.expectEmit(true, true, true, true, address(escrow));
-        emit ICampaignEscrow.Ruled(id, 1, root, true);
+        emit ICampaignEscrowTypes.Ruled(id, 1, root, true);
         vm.expectEmit(true, true, true, true, address(escrow));
-        emit ICampaignEscrow.Voided(id, 1, root);
+        emit ICampaignEscrowTypes.Voided(id, 1, root);
         vm.expectEmit(true, true, true, true, address(escrow));
-        emit ICampaignEscrow.BondReleased(id, disputer, BOND);
+        emit ICampaignEscrowTypes.BondReleased(id, disputer, BOND);
         rule(true);
-        stageIs(ICampaignEscrow.Stage.Empty);
+        stageIs(ICampaignEscrowTypes.Stage.Empty);
         same(state().pendingRoot, 0, "pending root");
         same(state().settledTotal, 0, "settled total");
         same(state().disputer, address(0), "disputer");
@@ -261,11 +261,11 @@ contract EscrowPayrollTest is EscrowFixture {
         uint256 before = token.balanceOf(account);
         same(escrow.bondOf(id, account), amount, "bond waiting");
         vm.expectEmit(true, true, true, true, address(escrow));
-        emit ICampaignEscrow.BondReturned(id, account, amount);
+        emit ICampaignEscrowTypes.BondReturned(id, account, amount);
         vm.prank(stranger);
         same(escrow.collectBond(terms, account), amount, "bond paid");
         same(token.balanceOf(account), before + amount, "balance");
-        reverts(ICampaignEscrow.NothingDue.selector, account, uint256(0));
+        reverts(ICampaignEscrowTypes.NothingDue.selector, account, uint256(0));
         escrow.collectBond(terms, account);
     }
 
@@ -274,10 +274,10 @@ contract EscrowPayrollTest is EscrowFixture {
         post(first());
         dispute();
         rule(false);
-        stageIs(ICampaignEscrow.Stage.Confirmed);
+        stageIs(ICampaignEscrowTypes.Stage.Confirmed);
         collectBond(operator, BOND);
         vm.warp(START + WINDOW - 1);
-        reverts(ICampaignEscrow.TooEarly.selector, START + WINDOW);
+        reverts(ICampaignEscrowTypes.TooEarly.selector, START + WINDOW);
         escrow.settle(terms);
         vm.warp(START + WINDOW);
         escrow.settle(terms);
@@ -292,7 +292,7 @@ contract EscrowPayrollTest is EscrowFixture {
         vm.warp(START + WINDOW);
         rule(false);
         same(state().settledTotal, 600_000_000, "settled");
-        stageIs(ICampaignEscrow.Stage.Empty);
+        stageIs(ICampaignEscrowTypes.Stage.Empty);
     }
 
     function test_an_arbiter_that_stays_silent_lets_the_payroll_settle() public {
@@ -302,10 +302,10 @@ contract EscrowPayrollTest is EscrowFixture {
         dispute();
         uint256 lapse = START + 100 + 2 * WINDOW;
         vm.warp(lapse - 1);
-        reverts(ICampaignEscrow.TooEarly.selector, lapse);
+        reverts(ICampaignEscrowTypes.TooEarly.selector, lapse);
         escrow.settle(terms);
         vm.warp(lapse);
-        reverts(ICampaignEscrow.RulingTooLate.selector, lapse);
+        reverts(ICampaignEscrowTypes.RulingTooLate.selector, lapse);
         rule(true);
         escrow.settle(terms);
         same(state().settledTotal, 600_000_000, "settled");
@@ -323,17 +323,17 @@ contract EscrowPayrollTest is EscrowFixture {
 
     function test_only_the_arbiter_rules_and_only_on_a_dispute() public {
         deposit(BUDGET);
-        reverts(ICampaignEscrow.NothingDisputed.selector);
+        reverts(ICampaignEscrowTypes.NothingDisputed.selector);
         rule(true);
         post(first());
-        reverts(ICampaignEscrow.NothingDisputed.selector);
+        reverts(ICampaignEscrowTypes.NothingDisputed.selector);
         rule(true);
         dispute();
-        reverts(ICampaignEscrow.NotArbiter.selector, operator, arbiter);
+        reverts(ICampaignEscrowTypes.NotArbiter.selector, operator, arbiter);
         vm.prank(operator);
         escrow.rule(terms, false);
         rule(false);
-        reverts(ICampaignEscrow.NothingDisputed.selector);
+        reverts(ICampaignEscrowTypes.NothingDisputed.selector);
         rule(true);
     }
 
@@ -345,7 +345,7 @@ contract EscrowPayrollTest is EscrowFixture {
         vm.prank(stranger);
         escrow.dispute(terms, "reason");
         rule(true);
-        reverts(ICampaignEscrow.NothingDue.selector, stranger, uint256(0));
+        reverts(ICampaignEscrowTypes.NothingDue.selector, stranger, uint256(0));
         escrow.collectBond(terms, stranger);
     }
 }

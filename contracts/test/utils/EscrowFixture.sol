@@ -2,7 +2,7 @@
 pragma solidity 0.8.30;
 
 import {CampaignEscrow} from "../../src/CampaignEscrow.sol";
-import {ICampaignEscrow} from "../../src/ICampaignEscrow.sol";
+import {ICampaignEscrowTypes} from "../../src/ICampaignEscrowTypes.sol";
 import {ProvenanceLog} from "../../src/ProvenanceLog.sol";
 import {LocalToken} from "../../src/local/LocalToken.sol";
 import {Base} from "./Base.sol";
@@ -13,13 +13,15 @@ abstract contract EscrowFixture is Base {
     uint256 internal constant START = 1_800_000_000;
     uint32 internal constant WINDOW = 2 days;
     uint40 internal constant DEADLINE = uint40(START + 30 days);
+    uint64 internal constant LABEL_PRICE = 50_000;
     uint128 internal constant BOND = 7_000_000;
     uint256 internal constant BUDGET = 1_000_000_000;
     uint64 internal constant EVIDENCE = 5;
     uint256 internal constant REQUESTER_KEY = 0xA11CE;
+    uint256 internal constant OPERATOR_KEY = 0x09E7;
 
     address internal requester = vm.addr(REQUESTER_KEY);
-    address internal operator = named("operator");
+    address internal operator = vm.addr(OPERATOR_KEY);
     address internal arbiter = named("arbiter");
     address internal disputer = named("disputer");
     address internal stranger = named("stranger");
@@ -28,7 +30,7 @@ abstract contract EscrowFixture is Base {
     ProvenanceLog internal log = new ProvenanceLog(operator);
     CampaignEscrow internal escrow = new CampaignEscrow(log);
     LocalToken internal token;
-    ICampaignEscrow.Terms internal terms;
+    ICampaignEscrowTypes.Terms internal terms;
     bytes32 internal id;
 
     function setUp() public virtual {
@@ -43,7 +45,7 @@ abstract contract EscrowFixture is Base {
         LocalToken token_
     ) internal {
         token = token_;
-        terms = ICampaignEscrow.Terms({
+        terms = ICampaignEscrowTypes.Terms({
             requester: requester,
             operator: operator,
             arbiter: arbiter,
@@ -52,6 +54,8 @@ abstract contract EscrowFixture is Base {
             window: WINDOW,
             deadline: DEADLINE,
             bond: BOND,
+            labelPrice: LABEL_PRICE,
+            part: 0,
             brief: "brief"
         });
         id = escrow.idOf(terms);
@@ -133,12 +137,12 @@ abstract contract EscrowFixture is Base {
         return escrow.claim(terms, index, list[index].account, amount, path);
     }
 
-    function state() internal view returns (ICampaignEscrow.Campaign memory) {
+    function state() internal view returns (ICampaignEscrowTypes.Campaign memory) {
         return escrow.campaign(id);
     }
 
     function stageIs(
-        ICampaignEscrow.Stage expected
+        ICampaignEscrowTypes.Stage expected
     ) internal view {
         same(uint256(state().stage), uint256(expected), "stage");
     }
