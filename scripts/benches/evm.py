@@ -57,6 +57,13 @@ class Evm:
             raise Corrupt(f"{artifact.name} was not created")
         return receipt.contract
 
+    def executed(self, receipt: Receipt) -> int:
+        """Gas of a transaction's code alone, without its base and its calldata: what a call from another
+        contract's code uses."""
+        quiet = {"disableStorage": True, "disableMemory": True, "disableStack": True}
+        steps = self.node.ask("debug_traceTransaction", "0x" + receipt.transaction.hex(), quiet)["structLogs"]
+        return int(steps[0]["gas"] - steps[-1]["gas"] + steps[-1]["gasCost"])
+
     def read(self, artifact: Artifact, at: str, function: str, *args: object) -> Any:
         """The first value that a view returns."""
         raw = self.client.call(Call(self.accounts[0], at, artifact.call(function, *args)))

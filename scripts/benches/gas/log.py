@@ -35,11 +35,13 @@ class Anchor:
 
 @dataclass(frozen=True, slots=True)
 class Proof:
-    """One transaction to `proveLabel`: hashes of the label's proof and of the head's, gas above 21,000."""
+    """One transaction to `proveLabel`: hashes of the label's proof and of the head's, gas above 21,000, and of
+    that what its code used."""
 
     hashes: int
     head_hashes: int
     gas: int
+    executed: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,7 +124,8 @@ class _Log:
         head = self.heads.proof(self.heads.find(size) or 0)
         path = tree.inclusion_proof(entry.index, size)
         receipt = self._send(self._call(entry, head, path))
-        return Proof(len(path), len(head.path), receipt.gas_used - BASE_GAS)
+        executed = self.evm.executed(receipt)
+        return Proof(len(path), len(head.path), receipt.gas_used - BASE_GAS, executed)
 
     def _call(self, entry: _Entry, head: HeadProof, path: Sequence[bytes]) -> bytes:
         label = astuple(entry.label)

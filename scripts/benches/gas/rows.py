@@ -86,9 +86,9 @@ def _labels(log: LogGas, eas: EasGas | None) -> Iterator[Row]:
 def _proofs(log: LogGas, entries: int) -> Iterator[Row]:
     def row(what: str, one: Proof, bar: Bar | None) -> Row:
         sizes = {"entries": entries, "hashes": one.hashes, "hashes for the head": one.head_hashes}
+        note = f"a transaction to proveLabel, less 21,000: calldata counts (EIP-7623); code {one.executed:,}"
         return Row(what, sizes, one.gas, "gas above 21,000", bar=bar, note=note)
 
-    note = "a transaction to proveLabel, less 21,000; calldata counts, by EIP-7623's floor where that is more"
     yield row("label proved on chain, latest head", log.latest, Bar(PROOF))
     yield row("label with a suggestion proved, latest head", log.suggested, None)
     yield row("label proved on chain, old head", log.old, None)
