@@ -177,7 +177,8 @@ abstract contract Payments is Redemptions {
             a.paid = total.toUint64();
             _count(c, terms, due);
         }
-        _accounts[id][account] = a;
+        Account storage stored = _accounts[id][account];
+        (stored.paid, stored.proven) = (a.paid, a.proven);
     }
 
     /// @dev Adds to what the campaign has paid to workers, which stays within what it owes them.

@@ -32,8 +32,8 @@ library Payroll {
     error NothingSettled();
     /// @notice The position is not below the number of positions.
     error PositionOutOfRange(uint256 index, uint256 count);
-    /// @notice The path does not have the depth of the tree.
-    error WrongPathLength(uint256 length, uint256 depth);
+    /// @notice The path does not have the depth of a tree of `count` positions.
+    error WrongPathLength(uint256 length, uint256 count);
     /// @notice The path leads to another root.
     error PathMismatch(bytes32 computed, bytes32 root);
 
@@ -101,11 +101,12 @@ library Payroll {
     ) internal pure {
         if (root == 0) revert NothingSettled();
         if (index >= count) revert PositionOutOfRange(index, count);
-        uint256 depth = _depth(count);
-        if (path.length != depth) revert WrongPathLength(path.length, depth);
+        uint256 depth = path.length;
+        if (!_isDepth(depth, count)) revert WrongPathLength(depth, count);
         bytes32 hash = leaf(campaign, index, account, amount);
         for (uint256 i; i < depth; ++i) {
-            hash = (index >> i) & 1 == 0 ? _node(hash, path[i]) : _node(path[i], hash);
+            bytes32 sibling = path[i];
+            hash = (index >> i) & 1 == 0 ? _node(hash, sibling) : _node(sibling, hash);
         }
         if (hash != root) revert PathMismatch(hash, root);
     }
@@ -234,10 +235,11 @@ library Payroll {
         }
     }
 
-    /// @dev Depth of the tree over `count` positions: the smallest d with 2^d >= count.
-    function _depth(
+    /// @dev Whether the tree over `count` positions has this depth: the smallest d with 2^d >= count.
+    function _isDepth(
+        uint256 depth,
         uint256 count
-    ) private pure returns (uint256 depth) {
-        while (uint256(1) << depth < count) ++depth;
+    ) private pure returns (bool) {
+        return (count - 1) >> depth == 0 && (depth == 0 || (count - 1) >> (depth - 1) != 0);
     }
 }
