@@ -86,7 +86,7 @@ contract EscrowPaymentsTest is EscrowFixture {
         bytes32[] memory path = PayrollReference.path(id, list, 0);
         reverts(Payroll.PositionOutOfRange.selector, 3, uint256(3));
         escrow.claim(terms, 3, workers[0], 300_000_000, path);
-        reverts(Payroll.WrongPathLength.selector, 0, uint256(2));
+        reverts(Payroll.WrongPathLength.selector, 0, uint256(3));
         escrow.claim(terms, 0, workers[0], 300_000_000, new bytes32[](0));
         (bool accepted,) =
             address(escrow).call(abi.encodeCall(escrow.claim, (terms, 0, workers[0], 300_000_001, path)));

@@ -242,9 +242,9 @@ contract PayrollTest is Base {
         payroll.verify(0, 5, CAMPAIGN, 2, account, amount, path);
         reverts(Payroll.PositionOutOfRange.selector, 5, 5);
         payroll.verify(root, 5, CAMPAIGN, 5, account, amount, path);
-        reverts(Payroll.WrongPathLength.selector, 3, 4);
+        reverts(Payroll.WrongPathLength.selector, 3, 9);
         payroll.verify(root, 9, CAMPAIGN, 2, account, amount, path);
-        reverts(Payroll.WrongPathLength.selector, 3, 2);
+        reverts(Payroll.WrongPathLength.selector, 3, 4);
         payroll.verify(root, 4, CAMPAIGN, 2, account, amount, path);
         mismatch(root, "campaign", 2, account, amount, path);
         mismatch(root, CAMPAIGN, 3, account, amount, path);
