@@ -26,8 +26,8 @@ contract EscrowFundingTest is EscrowFixture {
             terms.window,
             terms.deadline
         );
-        words = bytes.concat(words, abi.encode(terms.bond, terms.brief));
-        same(words.length, 9 * 32, "words");
+        words = bytes.concat(words, abi.encode(terms.bond, terms.labelPrice, terms.part, terms.brief));
+        same(words.length, 11 * 32, "words");
         bytes32 expected = keccak256(bytes.concat(abi.encode(block.chainid, address(escrow)), words));
         same(id, expected, "id");
         yes(new CampaignEscrow(log).idOf(terms) != id, "another escrow gives another id");

@@ -105,7 +105,8 @@ contract EscrowPaymentsTest is EscrowFixture {
         claims = new ICampaignEscrowTypes.Claim[](3);
         for (uint256 i; i < 3; ++i) {
             uint256 amount = uint256(list[i].soFar) + list[i].increase;
-            claims[i] = ICampaignEscrowTypes.Claim(i, list[i].account, amount, PayrollReference.path(id, list, i));
+            claims[i] =
+                ICampaignEscrowTypes.Claim(i, list[i].account, amount, PayrollReference.path(id, list, i));
         }
     }
 
@@ -145,8 +146,12 @@ contract EscrowPaymentsTest is EscrowFixture {
         PayrollReference.Position[] memory list = settledFirst();
         bytes32 slot = bytes32(uint256(keccak256(abi.encode(id, uint256(0)))) + 1);
         uint256 packed = uint256(vm.load(address(escrow), slot));
-        same(uint256(uint128(packed)), 600_000_000, "slot of the settled total");
+        same(uint256(uint96(packed)), 600_000_000, "slot of the settled total");
         vm.store(address(escrow), slot, bytes32(packed - 500_000_001));
+        slot = bytes32(uint256(slot) + 3);
+        packed = uint256(vm.load(address(escrow), slot));
+        same(packed, BUDGET, "slot of the deposit and of what is claimed");
+        vm.store(address(escrow), slot, bytes32(uint256(99_999_999 + 9_999_999))); // with the fee
         bytes32[] memory path = PayrollReference.path(id, list, 2);
         reverts(ICampaignEscrowTypes.ClaimsExceedTotal.selector, 100_000_000, uint256(99_999_999));
         escrow.claim(terms, 2, workers[2], 100_000_000, path);
@@ -196,7 +201,7 @@ contract EscrowPaymentsTest is EscrowFixture {
         vm.warp(DEADLINE - 1);
         PayrollReference.Position[] memory list = first();
         post(list);
-        vm.warp(DEADLINE + WINDOW);
+        vm.warp(DEADLINE - 1 + 2 * WINDOW);
         same(escrow.refund(terms), 340_000_000, "refund");
         for (uint256 i; i < 3; ++i) {
             claim(list, i);
@@ -206,7 +211,7 @@ contract EscrowPaymentsTest is EscrowFixture {
     }
 
     /// @dev The slowest way: posted in the last second, disputed in the last second of its window, arbiter silent.
-    function test_a_refund_comes_at_most_three_windows_after_the_deadline() public {
+    function test_a_refund_comes_without_redemptions_at_most_four_windows_after_the_deadline() public {
         deposit(BUDGET);
         vm.warp(DEADLINE - 1);
         bytes32 root = post(first());
@@ -215,7 +220,10 @@ contract EscrowPaymentsTest is EscrowFixture {
         vm.warp(DEADLINE + 3 * WINDOW - 3);
         vm.expectRevert(abi.encodeWithSelector(ICampaignEscrowTypes.PayrollPending.selector, root));
         escrow.refund(terms);
-        vm.warp(DEADLINE + 3 * WINDOW - 2);
+        vm.warp(DEADLINE + 4 * WINDOW - 3);
+        reverts(ICampaignEscrowTypes.TooEarly.selector, uint256(DEADLINE) + 4 * WINDOW - 2);
+        escrow.refund(terms);
+        vm.warp(DEADLINE + 4 * WINDOW - 2);
         same(escrow.refund(terms), 340_000_000, "refund");
     }
 

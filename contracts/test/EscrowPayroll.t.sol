@@ -2,7 +2,6 @@
 pragma solidity 0.8.30;
 
 import {ICampaignEscrowTypes} from "../src/ICampaignEscrowTypes.sol";
-import {ProvenanceLog} from "../src/ProvenanceLog.sol";
 import {Payroll} from "../src/libraries/Payroll.sol";
 import {EscrowFixture} from "./utils/EscrowFixture.sol";
 import {PayrollReference} from "./utils/PayrollReference.sol";
@@ -65,12 +64,27 @@ contract EscrowPayrollTest is EscrowFixture {
         escrow.post(terms, entries, EVIDENCE);
     }
 
-    function test_evidence_is_an_anchored_head() public {
+    function test_evidence_is_between_what_is_settled_and_the_latest_head() public {
         deposit(BUDGET);
+        evidenceRefused(0, 0);
+        evidenceRefused(EVIDENCE + 1, 0);
+        post(first());
+        vm.warp(START + WINDOW);
+        evidenceRefused(EVIDENCE - 1, EVIDENCE);
+    }
+
+    function evidenceRefused(
+        uint64 evidence,
+        uint64 settled
+    ) internal {
         bytes memory entries = PayrollReference.pack(first());
-        reverts(ProvenanceLog.NotAnchored.selector, 4);
+        vm.expectRevert(
+            abi.encodeWithSelector(
+                ICampaignEscrowTypes.EvidenceOutOfRange.selector, evidence, settled, EVIDENCE
+            )
+        );
         vm.prank(operator);
-        escrow.post(terms, entries, 4);
+        escrow.post(terms, entries, evidence);
     }
 
     /// @dev 600 million and a fee of a tenth need 660 million, to the unit.
@@ -96,7 +110,9 @@ contract EscrowPayrollTest is EscrowFixture {
         uint64[3] memory none;
         bytes memory entries = PayrollReference.pack(positions(none, none));
         (terms.window, terms.feeBps, terms.arbiter) = (0, type(uint16).max, operator);
-        vm.expectRevert(abi.encodeWithSelector(ICampaignEscrowTypes.UnknownCampaign.selector, escrow.idOf(terms)));
+        vm.expectRevert(
+            abi.encodeWithSelector(ICampaignEscrowTypes.UnknownCampaign.selector, escrow.idOf(terms))
+        );
         vm.prank(operator);
         escrow.post(terms, entries, EVIDENCE);
     }
@@ -125,7 +141,7 @@ contract EscrowPayrollTest is EscrowFixture {
         reverts(ICampaignEscrowTypes.DeadlinePassed.selector, uint256(DEADLINE));
         vm.prank(operator);
         escrow.post(terms, entries, EVIDENCE);
-        vm.warp(DEADLINE + WINDOW);
+        vm.warp(DEADLINE + 2 * WINDOW - 1);
         same(escrow.refund(terms), 340_000_000, "refund");
     }
 
