@@ -136,9 +136,8 @@ contract ProvenanceLog is EIP712 {
 
     /// @notice The latest head: its size, root and block time; all zero before the first.
     function latest() external view returns (uint64, bytes32, uint64) {
-        uint72 packed = _state.latest;
-        // forge-lint: disable-next-line(unsafe-typecast)
-        return (_sizeOf(packed), _root, uint64(packed & (2 ** uint256(TIME_BITS) - 1))); // 34 bits
+        Heads.Head memory head = _latest();
+        return (head.size, head.root, head.time);
     }
 
     /// @notice Size of the latest head.
@@ -159,10 +158,16 @@ contract ProvenanceLog is EIP712 {
     }
 
     /// @notice Checks that a head was anchored; reverts with `NotAnchored` if it was not.
+    /// @dev An empty path means the latest head, which is stored as it is; every other one has siblings.
     function checkHead(
-        Heads.HeadProof calldata head
+        Heads.HeadProof calldata proof
     ) public view {
-        if (!_peaks.holds(_state.count, head)) revert NotAnchored(head.head.size);
+        uint256 count = _state.count;
+        bool held = proof.path.length == 0
+            ? proof.position < count && proof.position + 1 == count
+                && Heads.leaf(proof.head) == Heads.leaf(_latest())
+            : _peaks.holds(count, proof);
+        if (!held) revert NotAnchored(proof.head.size);
     }
 
     /// @notice The EIP-712 domain separator under which entries, receipts and statements are signed.
@@ -237,6 +242,13 @@ contract ProvenanceLog is EIP712 {
         bytes32[] calldata proof
     ) external view returns (uint64 time) {
         return _prove(Entries.leaf(entry, signature), index, head, proof);
+    }
+
+    function _latest() private view returns (Heads.Head memory) {
+        uint72 packed = _state.latest;
+        // forge-lint: disable-next-line(unsafe-typecast)
+        uint64 time = uint64(packed & (2 ** uint256(TIME_BITS) - 1)); // 34 bits
+        return Heads.Head(_sizeOf(packed), _root, time);
     }
 
     function _sizeOf(

@@ -19,7 +19,7 @@ library Heads {
     struct HeadProof {
         Head head;
         uint256 position; // number of heads before it
-        bytes32[] path; // siblings from its leaf up to its peak
+        bytes32[] path; // siblings from its leaf up to its peak; empty for the latest head
     }
 
     /// @notice Appends a head.
