@@ -64,7 +64,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     finally:
         signal.signal(signal.SIGTERM, usual)
     print(json.dumps(report.to_json(), indent=2))
-    return 0 if report.met else MISSED
+    return MISSED if report.missed else 0
 
 
 def _interrupt(number: int, frame: FrameType | None) -> None:

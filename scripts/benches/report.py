@@ -68,8 +68,11 @@ class Row:
         return None if self.ratio is None else self.ratio >= self.bar.limit
 
     def to_json(self) -> dict[str, Any]:
-        """The row, its ratio and whether its bar is met."""
-        return asdict(self) | {"ratio": self.ratio, "met": self.met}
+        """The row, its ratio and whether its bar is met; figures to three decimals."""
+        made = asdict(self) | {"ours": _rounded(self.ours), "ratio": _rounded(self.ratio), "met": self.met}
+        if self.peer is not None:
+            made["peer"]["figure"] = _rounded(self.peer.figure)
+        return made
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,9 +92,9 @@ class Report:
         object.__setattr__(self, "missed", found)
 
     @property
-    def met(self) -> bool:
-        """Whether no bar is missed."""
-        return not self.missed
+    def met(self) -> bool | None:
+        """Whether no bar is missed; None where nothing was held to one."""
+        return not self.missed if any(row.met is not None for row in self.rows) else None
 
     def to_json(self) -> dict[str, Any]:
         """One JSON object."""
@@ -130,6 +133,10 @@ def _cells(row: Row) -> list[str]:
         _number(row.peer.figure) if row.peer else "",
         f"{_number(row.ratio)} x" if row.ratio is not None else "",
     ]
+
+
+def _rounded(value: float | None) -> float | None:
+    return value if value is None or isinstance(value, int) else round(value, 3)
 
 
 def _number(value: float) -> str:

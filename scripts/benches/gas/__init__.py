@@ -13,7 +13,8 @@ if TYPE_CHECKING:
 ENTRIES = 1_000_000
 LEAST_ENTRIES = 1_000  # of which a hundred batches can still differ in size
 WORKERS = 1_000
-OTHER_WORKERS = (10, 100, 3_600)
+OTHER_WORKERS = (1, 10, 50, 100, 3_600)
+LEAST_WORKERS = 10  # of whom some claim alone and some together
 MOST_WORKERS = 3_600  # whose payroll fits the 128 KiB that nodes accept as one transaction
 
 DESCRIPTION = """\
@@ -53,7 +54,7 @@ def parser() -> argparse.ArgumentParser:
     )
     made.add_argument(
         "--workers",
-        type=_within(1, MOST_WORKERS),
+        type=_within(LEAST_WORKERS, MOST_WORKERS),
         default=WORKERS,
         metavar="N",
         help=f"workers of the campaign whose claims are measured (default: {WORKERS:,}, and payrolls of "

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import random
 from collections.abc import Iterable, Sequence
-from dataclasses import astuple, dataclass
+from dataclasses import astuple, dataclass, replace
 
 from ledger_service import entries
 from ledger_service.chain.client import Receipt
@@ -35,8 +35,8 @@ class Anchor:
 
 @dataclass(frozen=True, slots=True)
 class Proof:
-    """One transaction to `proveLabel`: hashes of the label's proof and of the head's, gas above 21,000, and of
-    that what its code used."""
+    """One transaction to `proveLabel`: hashes of the label's proof and of the head's, gas above 21,000, and
+    what of that its code used."""
 
     hashes: int
     head_hashes: int
@@ -122,6 +122,8 @@ class _Log:
     def prove(self, tree: Tree, entry: _Entry, size: int) -> Proof:
         """Prove a label under the head of this size, in a transaction; it would be reverted if it failed."""
         head = self.heads.proof(self.heads.find(size) or 0)
+        if head.position + 1 == len(self.heads):
+            head = replace(head, path=())  # the contract knows the latest head without one
         path = tree.inclusion_proof(entry.index, size)
         receipt = self._send(self._call(entry, head, path))
         executed = self.evm.executed(receipt)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from statistics import fmean
 
-from scripts.benches.gas.campaign import CampaignGas, PayrollGas
+from scripts.benches.gas.campaign import SAMPLE, CampaignGas, PayrollGas
 from scripts.benches.gas.eas import EasGas
 from scripts.benches.gas.human import BULK, HumanGas
 from scripts.benches.gas.log import Anchor, LogGas, Proof
@@ -29,7 +29,7 @@ def rows(found: Found, *, usual: bool) -> list[Row]:
         *_proofs(found.log, found.entries),
         *_opening(found.campaign, found.human),
         *_payrolls(found.campaign, found.human),
-        *_claims(found.campaign, found.workers, found.human),
+        *_claims(found.campaign, found.workers),
         *_paid(found.campaign, found.workers, found.human),
     ]
     return made if usual else [_without_bar(row) for row in made]
@@ -118,7 +118,7 @@ def _payrolls(campaign: CampaignGas, human: HumanGas | None) -> Iterator[Row]:
 
 
 def _payroll(what: str, one: PayrollGas, payouts: dict[int, int] | None, bar: Bar | None = None) -> Row:
-    """Beside the peer's payouts as pay the same workers: whole hundreds, or a size that was run."""
+    """Beside the peer's payouts of the same workers, where they were run or are whole hundreds."""
     peer = None
     if payouts is not None:
         times = max(1, one.workers // MOST)
@@ -130,32 +130,34 @@ def _payroll(what: str, one: PayrollGas, payouts: dict[int, int] | None, bar: Ba
     return Row(what, {"workers": one.workers}, one.gas, peer=peer, bar=bar, note=note)
 
 
-def _claims(campaign: CampaignGas, workers: int, human: HumanGas | None) -> Iterator[Row]:
-    sizes, note = {"workers": workers}, "mean of five workers"
+def _claims(campaign: CampaignGas, workers: int) -> Iterator[Row]:
+    sizes, note = {"workers": workers}, f"the dearest of {SAMPLE} workers'"
     for number, (single, many) in enumerate(zip(campaign.claims, campaign.claims_many, strict=True), 1):
         order = ("first", "second", "third")[number - 1]
-        again = number > 1
-        one = _payout(human, 1, again)
-        yield Row(f"claim, {order}", sizes, single, peer=one, bar=Bar(CLAIM) if again else None, note=note)
-        bar, peer = Bar(CLAIM_MANY) if again else None, _payout(human, MOST, again)
-        yield Row(f"claimMany of 100, {order}", sizes, many, "gas per worker", peer, bar)
-
-
-def _payout(human: HumanGas | None, count: int, returning: bool) -> Peer | None:
-    if human is None:
-        return None
-    gas = (human.returning if returning else human.fresh)[count]
-    return Peer("HUMAN", f"bulkPayOut of {count}", gas / count)
+        one, each = (Bar(CLAIM), Bar(CLAIM_MANY)) if number > 1 else (None, None)
+        yield Row(f"claim, {order}", sizes, single, bar=one, note=note)
+        sized = sizes | {"claims": campaign.many}
+        yield Row(f"claimMany, {order}", sized, many, "gas per worker", bar=each)
 
 
 def _paid(campaign: CampaignGas, workers: int, human: HumanGas | None) -> Iterator[Row]:
-    """What a worker's pay costs in all, on average over payrolls: the same end in both systems."""
-    posted, claim = campaign.payrolls[workers][-1], campaign.claims_many[-1]
-    note = "computed from the rows above: posted and settled each time, claimed once by claimMany of 100"
+    """What it costs in all until a worker has its money: the same end in both systems."""
+    unit = "gas per worker and payroll"
+    note = "computed from the rows above: posted and settled each time, claimed once by claimMany"
+    posted = campaign.payrolls[workers]
+    ours = posted[0].gas / workers + campaign.claims_many[0]
+    sizes = {"workers": workers, "payrolls a claim": 1}
+    yield Row("paid in all, new workers", sizes, ours, unit, _payout(human, again=False), note=note)
     for payrolls in (1, 3, 10):
-        ours = posted.gas / workers + claim / payrolls
-        sizes = {"workers": workers, "payrolls to a claim": payrolls}
-        unit = "gas per worker and payroll"
-        yield Row("paid, returning workers", sizes, ours, unit, _payout(human, MOST, True), note=note)
+        ours = posted[-1].gas / workers + campaign.claims_many[-1] / payrolls
+        sizes = {"workers": workers, "payrolls a claim": payrolls}
+        yield Row("paid in all, returning workers", sizes, ours, unit, _payout(human, again=True), note=note)
     if human is not None:
         yield Row("results stored before a payout", {}, None, peer=Peer("HUMAN", "storeResults", human.store))
+
+
+def _payout(human: HumanGas | None, *, again: bool) -> Peer | None:
+    if human is None:
+        return None
+    gas = (human.returning if again else human.fresh)[MOST]
+    return Peer("HUMAN", f"bulkPayOut of {MOST}", gas / MOST)
