@@ -7,6 +7,7 @@ import {ProvenanceLog} from "../../src/ProvenanceLog.sol";
 import {LocalToken} from "../../src/local/LocalToken.sol";
 import {Base} from "./Base.sol";
 import {PayrollReference} from "./PayrollReference.sol";
+import {Signing} from "./Signing.sol";
 
 /// @title A campaign with three workers, and the steps of its life as one-line functions.
 abstract contract EscrowFixture is Base {
@@ -145,5 +146,83 @@ abstract contract EscrowFixture is Base {
         ICampaignEscrowTypes.Stage expected
     ) internal view {
         same(uint256(state().stage), uint256(expected), "stage");
+    }
+
+    /// @dev What the log's domain is by EIP-712.
+    function logDomain() internal view returns (bytes32) {
+        return Signing.domain("crowdledger", block.chainid, address(log));
+    }
+
+    /// @dev What the escrow's domain is by EIP-712.
+    function escrowDomain() internal view returns (bytes32) {
+        return Signing.domain("crowdledger escrow", block.chainid, address(escrow));
+    }
+
+    /// @dev r ‖ s ‖ v.
+    function sign(
+        uint256 key,
+        bytes32 digest
+    ) internal pure returns (bytes memory) {
+        (uint8 v, bytes32 r, bytes32 s) = vm.sign(key, digest);
+        return abi.encodePacked(r, s, v);
+    }
+
+    function stated(
+        address worker,
+        uint256 amount,
+        uint32 epoch
+    ) internal view returns (ICampaignEscrowTypes.Statement memory) {
+        return ICampaignEscrowTypes.Statement(id, worker, amount, epoch, "run");
+    }
+
+    /// @dev The operator's signature of a statement.
+    function signed(
+        ICampaignEscrowTypes.Statement memory statement
+    ) internal view returns (bytes memory) {
+        return sign(OPERATOR_KEY, Signing.statement(logDomain(), statement));
+    }
+
+    /// @dev A position with its path, as `claimMany` and `claimTo` take it.
+    function claimOf(
+        PayrollReference.Position[] memory list,
+        uint256 index
+    ) internal view returns (ICampaignEscrowTypes.Claim memory) {
+        uint256 amount = uint256(list[index].soFar) + list[index].increase;
+        bytes32[] memory path = PayrollReference.path(id, list, index);
+        return ICampaignEscrowTypes.Claim(index, list[index].account, amount, path);
+    }
+
+    function accountIs(
+        address account,
+        uint256 paid,
+        uint256 proven,
+        uint256 statement,
+        uint256 labels
+    ) internal view {
+        ICampaignEscrowTypes.Account memory a = escrow.accountOf(id, account);
+        same(a.paid, paid, "paid");
+        same(a.proven, proven, "proven");
+        same(a.statement, statement, "statement");
+        same(a.labels, labels, "labels");
+    }
+
+    /// @dev Expects the next call to revert with an error whose argument is an account or an id.
+    function reverts(
+        bytes4 selector,
+        address a
+    ) internal {
+        vm.expectRevert(abi.encodeWithSelector(selector, a));
+    }
+
+    function reverts(
+        bytes4 selector,
+        bytes32 a
+    ) internal {
+        vm.expectRevert(abi.encodeWithSelector(selector, a));
+    }
+
+    /// @dev Expects this event of the escrow next, with all it says.
+    function emits() internal {
+        vm.expectEmit(true, true, true, true, address(escrow));
     }
 }

@@ -2,6 +2,8 @@
 pragma solidity 0.8.30;
 
 import {ERC20} from "@openzeppelin/contracts/token/ERC20/ERC20.sol";
+import {ERC3009} from "@openzeppelin/contracts/token/ERC20/extensions/draft-ERC3009.sol";
+import {EIP712} from "@openzeppelin/contracts/utils/cryptography/EIP712.sol";
 import {LocalToken} from "../../src/local/LocalToken.sol";
 
 /// @dev Keeps one unit of every transfer.
@@ -133,5 +135,33 @@ contract HookToken is LocalToken {
             (, answer) = hook.call(payload);
         }
         super._update(from, to, value);
+    }
+}
+
+/// @dev Takes signed authorizations (ERC-3009), like USDC.
+contract AuthorizedToken is ERC20, EIP712, ERC3009 {
+    constructor() ERC20("Authorized", "AUTH") EIP712("Authorized", "1") {}
+
+    function mint(
+        address account,
+        uint256 amount
+    ) external {
+        _mint(account, amount);
+    }
+
+    function domainSeparator() external view returns (bytes32) {
+        return _domainSeparatorV4();
+    }
+}
+
+/// @dev Takes them, and keeps one unit of every transfer.
+contract TaxedAuthorizedToken is AuthorizedToken {
+    function _update(
+        address from,
+        address to,
+        uint256 value
+    ) internal override {
+        super._update(from, to, value);
+        if (from != address(0) && to != address(0)) super._update(to, address(0), 1);
     }
 }
