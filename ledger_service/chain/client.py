@@ -196,6 +196,20 @@ class ChainClient:
             raise Corrupt(f"asked for transaction {transaction.hex()}, got {found.hex()}")
         return True
 
+    def calldata(self, transaction: bytes) -> bytes:
+        """What a mined transaction was called with; only its hash is compared, not computed again.
+
+        Raises:
+            Unavailable: the node does not have it.
+        """
+        answer = self._rpc.ask("eth_getTransactionByHash", "0x" + transaction.hex())
+        if answer is None:
+            raise Unavailable(f"the node does not have transaction 0x{transaction.hex()}")
+        found = rpc.fields(answer, "transaction")
+        if rpc.data(found.get("hash"), "transaction hash", 32) != transaction:
+            raise Corrupt(f"asked for transaction {transaction.hex()}, got another one")
+        return rpc.data(found.get("input"), "calldata")
+
     def receipt(self, transaction: bytes) -> Receipt | None:
         """The receipt of a transaction, None where it is not mined on the node's present chain."""
         answer = self._rpc.ask("eth_getTransactionReceipt", "0x" + transaction.hex())

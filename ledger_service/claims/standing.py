@@ -1,0 +1,139 @@
+"""What an account is due in a campaign, as the escrow computes it (contracts/src/escrow/Payments.sol)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from ledger_service.chain.client import Tag
+from ledger_service.chain.escrow_types import Account, Claim
+from ledger_service.claims.phases import moment, pending_words, phases
+from ledger_service.claims.record import Record
+from ledger_service.claims.tables import Table
+from ledger_service.errors import Conflict, LedgerError, NotYours
+
+OPEN = 1  # `Contest.Open` of the escrow
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """One account in a campaign. Amounts in token minor units; all but `book` from the rebuilt payrolls.
+
+    Attributes:
+        owed: what the payroll in force owes it in all. promised: what the pending one will.
+        book: what the escrow has written down of it.
+        contested: whether a dispute of what it redeemed waits for the arbiter.
+        claim: its position in the payroll in force.
+    """
+
+    account: str
+    owed: int
+    promised: int
+    book: Account
+    contested: bool
+    claim: Claim
+
+    @property
+    def earned(self) -> int:
+        """What it has earned by settled payrolls."""
+        return max(self.owed, self.book.proven)
+
+    @property
+    def redeemed(self) -> int:
+        """What it redeemed beyond that."""
+        return max(self.book.statement - self.earned, self.book.labels, 0)
+
+    @property
+    def payable(self) -> int:
+        """What it can fetch of its payroll at once."""
+        return max(0, self.earned - self.book.paid)
+
+    @property
+    def rest(self) -> int:
+        """All that it has still to get, at most: redemptions are paid in proportion where money lacks."""
+        return max(0, self.earned + self.redeemed - self.book.paid)
+
+
+def standing(
+    record: Record, table: Table | None, waiting: Table | None, account: str, at: Tag | None = None
+) -> Standing:
+    """Where an account stands. `table` is the payroll in force, `waiting` the pending one.
+
+    Args:
+        at: the block whose books count; the record's by default.
+
+    Raises:
+        Unavailable: the node does not answer. Corrupt: not as this contract does.
+    """
+    at = record.block.number if at is None else at
+    book = record.escrow.account_of(record.client, record.campaign, account, at)
+    contest, _ = record.escrow.read(record.client, "contestOf", record.campaign, account, at=at)
+    return Standing(
+        account=account,
+        owed=table.amount(account) if table else 0,
+        promised=waiting.amount(account) if waiting else 0,
+        book=book,
+        contested=contest == OPEN,
+        claim=table.claim(account) if table else Claim(0, account, 0, ()),
+    )
+
+
+def reserved_share(record: Record) -> tuple[int, int]:
+    """What all redemptions ask for, and what the deposit has for them: (reserved, available)."""
+    state = record.state
+    total = state.pending_total if record.due_now else state.settled_total
+    fee = total * record.terms.fee_bps // 10_000
+    return state.reserved, max(0, state.deposited - total - fee)
+
+
+def fetchable(record: Record, found: Standing) -> bool:
+    """Whether it is worth asking the escrow to pay: it has something that may be due by now."""
+    times = phases(record)
+    return found.payable > 0 or (found.rest > 0 and times is not None and record.now >= times.paid_from)
+
+
+def why_nothing(record: Record, found: Standing) -> LedgerError | None:
+    """Why an account can fetch nothing now; None where it has received all that it was ever due."""
+    coming = _coming(record, found)
+    if coming:
+        return Conflict(f"{found.account} can fetch nothing now: {'; '.join(coming)}")
+    if found.earned or found.book.paid:
+        return None
+    if not record.posted:
+        return Conflict(
+            "no payroll was posted in this campaign; the operator can post until "
+            f"{moment(record.terms.deadline)}, and workers can redeem from then on"
+        )
+    if not record.idle:
+        return NotYours(f"{found.account} is in no payroll of this campaign; {pending_words(record)}")
+    return NotYours(f"{found.account} is in no settled payroll of this campaign and has redeemed nothing")
+
+
+def _coming(record: Record, found: Standing) -> list[str]:
+    """What it will be able to fetch later, and when; one clause each."""
+    clauses = []
+    if found.promised > found.earned:
+        more = found.promised - found.earned
+        clauses.append(f"{pending_words(record)}; that owes it {more} more (minor units)")
+    if found.redeemed and found.rest:
+        when = _paid_when(record, found)
+        if when:
+            clauses.append(f"it has redeemed {found.redeemed} (minor units), {when}")
+    return clauses
+
+
+def _paid_when(record: Record, found: Standing) -> str:
+    """When what it redeemed is paid; empty where that time has come for all."""
+    times = phases(record)
+    if times is None:
+        return "which is paid two windows after the pending payroll has settled, or later"
+    if record.now >= times.all_paid_from:
+        return ""
+    reserved, available = reserved_share(record)
+    if reserved > available:
+        share = f"in proportion, since all redemptions ask for {reserved} and {available} are there"
+        return f"paid from {moment(times.all_paid_from)} on, {share}"
+    if found.contested:
+        return (
+            f"which is disputed: paid from {moment(times.all_paid_from)} on, unless the arbiter is against it"
+        )
+    return f"paid from {moment(times.paid_from)} on, unless somebody disputes it"
