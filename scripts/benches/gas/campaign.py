@@ -72,7 +72,7 @@ def measure(
     world = _World(evm, artifacts, token)
     found = CampaignGas(approve=world.approve(), many=_many(claiming))
     for workers in [*others, claiming]:
-        say(f"a campaign of {workers:,} workers")
+        say(f"a campaign, workers: {workers:,}")
         campaign = _Campaign(world, workers)
         found.deposits.append(campaign.open())
         found.payrolls[workers] = []
