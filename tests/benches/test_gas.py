@@ -40,7 +40,7 @@ def evm() -> Iterator[Evm]:
 def test_a_small_run_measures_every_operation_of_ours(
     artifacts: dict[str, Artifact], capsys: pytest.CaptureFixture[str]
 ) -> None:
-    assert benches.main(["gas", "--entries", "1000", "--workers", "12", "--no-peers"]) == 0
+    assert benches.main(["gas", "--entries", "1234", "--workers", "12", "--no-peers"]) == 0
     found = json.loads(capsys.readouterr().out)
     assert found["met"] is None  # bars are for the usual sizes
     assert found["conditions"]["workers"] == [12]
@@ -50,12 +50,12 @@ def test_a_small_run_measures_every_operation_of_ours(
         assert row["peer"] is None
         by_name.setdefault(row["what"], []).append(row)
     (reached,) = by_name["anchor that reaches the size"]
-    assert reached["sizes"]["entries"] == 1000
+    assert reached["sizes"]["entries"] == 1234
     assert reached["sizes"]["heads before"] == 99
     assert 40_000 < reached["ours"] < 80_000
     (proved,) = by_name["label proved on chain, latest head"]
     (old,) = by_name["label proved on chain, old head"]
-    assert proved["sizes"]["hashes"] == 10
+    assert proved["sizes"]["hashes"] == 11
     assert 10_000 < proved["ours"] < old["ours"]
     first, later = by_name["claim, first"][0], by_name["claim, second"][0]
     assert 50_000 < later["ours"] < first["ours"] < 150_000  # the first one fills a slot of the token's

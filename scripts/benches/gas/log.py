@@ -63,14 +63,14 @@ def measure(evm: Evm, artifacts: Artifacts, size: int) -> LogGas:
     """Anchor a log in 100 batches up to `size` entries and 28 further; then one with uneven batches."""
     batch = size // BATCHES
     log = _Log(evm, artifacts)
-    plain, suggested = (log.label(at, bool(at % 2)) for at in (size // 4 // 2 * 2, size // 4 // 2 * 2 + 1))
+    plain, suggested = log.label(size // 4, suggested=False), log.label(size // 4 + 1, suggested=True)
     say(f"building a log of {size + AFTER * batch:,} entries")
     tree = _tree(size + AFTER * batch, (plain, suggested))
     say(f"anchoring it, {BATCHES + AFTER} times")
-    before = log.anchor_all(tree, [batch * n for n in range(1, BATCHES + 1)])
-    latest, with_suggestion = (log.prove(tree, one, size) for one in (plain, suggested))
+    before = log.anchor_all(tree, [*(batch * n for n in range(1, BATCHES)), size])
+    latest, with_suggestion = (log.prove(tree, one, BATCHES - 1) for one in (plain, suggested))
     after = log.anchor_all(tree, [size + batch * n for n in range(1, AFTER + 1)])
-    old = log.prove(tree, plain, size)
+    old = log.prove(tree, plain, BATCHES - 1)
     say("anchoring it again, in uneven batches")
     other = _Log(evm, artifacts)
     uneven = [one for one in other.anchor_all(tree, _uneven(size, batch)) if one.size >= size]
@@ -99,7 +99,7 @@ class _Log:
         self.contract = ProvenanceLog(artifacts, evm.create(self.operator, known, self.operator))
         self.heads = Heads()
 
-    def label(self, index: int, suggested: bool) -> _Entry:
+    def label(self, index: int, *, suggested: bool) -> _Entry:
         """A label as the service would log it, signed under this log's domain."""
         signer = Wallet(keccak256(b"session key"))
         campaign, item, answer, suggestion = (keccak256(f"{index} {i}".encode()) for i in range(4))
@@ -119,12 +119,12 @@ class _Log:
         self.heads.append(Head(size, root, self.evm.time(receipt)))
         return Anchor(size, count, len(proof), receipt.gas_used)
 
-    def prove(self, tree: Tree, entry: _Entry, size: int) -> Proof:
-        """Prove a label under the head of this size, in a transaction; it would be reverted if it failed."""
-        head = self.heads.proof(self.heads.find(size) or 0)
-        if head.position + 1 == len(self.heads):
+    def prove(self, tree: Tree, entry: _Entry, position: int) -> Proof:
+        """Prove a label under the head at this position; a proof that does not hold is reverted."""
+        head = self.heads.proof(position)
+        if position + 1 == len(self.heads):
             head = replace(head, path=())  # the contract knows the latest head without one
-        path = tree.inclusion_proof(entry.index, size)
+        path = tree.inclusion_proof(entry.index, head.head.size)
         receipt = self._send(self._call(entry, head, path))
         executed = self.evm.executed(receipt)
         return Proof(len(path), len(head.path), receipt.gas_used - BASE_GAS, executed)
