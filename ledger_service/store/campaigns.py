@@ -46,6 +46,16 @@ class CampaignRow:
 
 
 @dataclass(frozen=True, slots=True)
+class PartRow:
+    """One published campaign of a specification that several share."""
+
+    campaign: bytes
+    part: int
+    state: str
+    closing: bool
+
+
+@dataclass(frozen=True, slots=True)
 class ItemRow:
     """One item at its position; the opening is sealed for the requester."""
 
@@ -90,15 +100,28 @@ class Campaigns:
             raise NotYours("there is no such campaign")
         return found
 
-    def page(self, after: int, limit: int) -> list[CampaignRow]:
-        """Published campaigns in order of creation, after a number."""
+    def page(self, after: int, limit: int, brief: bytes | None = None) -> list[CampaignRow]:
+        """Published campaigns in order of creation, after a number; those of one specification if named."""
         query = (
             select(*columns(campaigns, CampaignRow))
             .where(campaigns.c.number > after, campaigns.c.state != "draft")
             .order_by(campaigns.c.number)
             .limit(limit)
         )
+        if brief is not None:
+            query = query.where(campaigns.c.terms["brief"].astext == "0x" + brief.hex())
         return many(CampaignRow, self._connection.execute(query))
+
+    def parts(self, requester: str, brief: bytes) -> list[PartRow]:
+        """A requester's published campaigns of one specification, by part."""
+        part = campaigns.c.terms["part"].as_integer()
+        query = (
+            select(campaigns.c.campaign, part.label("part"), campaigns.c.state, campaigns.c.closing)
+            .where(campaigns.c.terms["brief"].astext == "0x" + brief.hex())
+            .where(campaigns.c.requester == requester, campaigns.c.state != "draft")
+            .order_by(part, campaigns.c.number)
+        )
+        return many(PartRow, self._connection.execute(query))
 
     def drafts(self, requester: str, but: bytes) -> int:
         """How many drafts a requester has, without one."""

@@ -201,7 +201,9 @@ def test_the_way_from_posted_to_finished_follows_the_chain(world: World, ask: As
     with world.store.begin() as uow:
         assert settle.post(uow, world.ledger, ask.campaign)
         assert not settle.posted(uow, world.ledger, ask.campaign)
-    world.event("Posted", id=name, epoch="1")
+        row = uow.payouts.payroll(ask.campaign)
+    assert row is not None
+    world.event("Posted", id=name, epoch="1", root="0x" + row.root.hex())
     with world.store.begin() as uow:
         assert settle.posted(uow, world.ledger, ask.campaign)
         settle.close_window(uow, world.ledger, ask.campaign)
