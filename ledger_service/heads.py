@@ -7,7 +7,7 @@ The n-th head is carried through the peaks like a one added to a binary counter:
 peak of level l becomes the left sibling, and the node that results is the peak of the first level whose bit
 is not set. A peak of level l covers 2^l heads; those of the set bits of the count are in use, the highest
 first (Todd, "Merkle mountain ranges", 2012; Flyclient, 2020, section 4.3). `ProvenanceLog` stores the peaks
-alone; whoever has its `Anchored` events, in their order, can make every path.
+and the latest head; whoever has its `Anchored` events, in their order, can make every path.
 """
 
 from __future__ import annotations
@@ -116,6 +116,16 @@ class Heads:
         path = tuple(self._levels[level][position >> level ^ 1] for level in range(length))
         return HeadProof(self._heads[position], position, path)
 
+    def newest(self) -> HeadProof:
+        """The latest head with an empty path, which the contract compares with what it stores.
+
+        Raises:
+            BadInput: there is none.
+        """
+        if not self._heads:
+            raise BadInput("there is no head yet")
+        return HeadProof(self._heads[-1], len(self._heads) - 1, ())
+
     def find(self, size: int) -> int | None:
         """The position of the head of exactly this size; None where there is none."""
         position = bisect_left(self._heads, size, key=lambda head: head.size)
@@ -130,7 +140,9 @@ class Heads:
 
 
 def verify(proof: HeadProof, count: int, peak: bytes) -> None:
-    """Check a proof against the peak of level `len(proof.path)` after `count` heads, as the contract does.
+    """Check a proof against the peak of level `len(proof.path)` after `count` heads.
+
+    The contract does this, unless the path is empty: then it compares the head with the latest one.
 
     Raises:
         VerificationError: the path has no place under so many heads, or leads to another peak.

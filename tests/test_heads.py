@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from ledger_service import heads
 from ledger_service.errors import BadInput, VerificationError
-from ledger_service.heads import Head, Heads
+from ledger_service.heads import Head, HeadProof, Heads
 from ledger_service.signing import keccak256
 
 WORDS = st.binary(min_size=32, max_size=32)
@@ -131,6 +131,12 @@ def test_a_head_is_found_by_its_size() -> None:
     assert [made.find(head(number).size) for number in range(20)] == list(range(20))
     assert [made.find(size) for size in (0, 2, 3, 59, 10**9)] == [None] * 5
     assert Heads().find(1) is None
+
+
+def test_the_latest_head_needs_no_path() -> None:
+    assert Heads(map(head, range(20))).newest() == HeadProof(head(19), 19, ())
+    with pytest.raises(BadInput):
+        Heads().newest()
 
 
 def test_siblings_are_hashes() -> None:

@@ -13,6 +13,7 @@ from ledger_service.chain.escrow_types import (
     CampaignState,
     Claim,
     ClaimTo,
+    Contest,
     ReceiptedLabel,
     Stage,
     claim_domain,
@@ -23,6 +24,6 @@ from ledger_service.heads import Head, HeadProof
 
 __all__ = [
     "Account", "AnchoredLabel", "Artifacts", "CampaignEscrow", "CampaignState", "Claim", "ClaimTo",
-    "Contract", "DatasetRights", "Head", "HeadProof", "LocalToken", "ProvenanceLog", "ReceiptedLabel",
-    "Stage", "Succession", "artifact", "claim_domain", "token_id",
+    "Contest", "Contract", "DatasetRights", "Head", "HeadProof", "LocalToken", "ProvenanceLog",
+    "ReceiptedLabel", "Stage", "Succession", "artifact", "claim_domain", "token_id",
 ]  # fmt: skip

@@ -53,6 +53,14 @@ class DatasetRights(Contract):
         """Whether a grant of this licence lasts at `moment` (seconds)."""
         return bool(self.read(client, "licensed", token, licensee, licence, moment, at=at)[0])
 
+    def escrow(self, client: ChainClient) -> str:
+        """The escrow that says whether a campaign is closed."""
+        return str(self.read(client, "escrow")[0])
+
+    def token_of(self, client: ChainClient, campaign: bytes, root: bytes) -> int:
+        """The token of a dataset as the contract computes it; `token_id` computes the same."""
+        return int(self.read(client, "tokenOf", campaign, root)[0])
+
     def owner_of(self, client: ChainClient, token: int, at: Tag = "latest") -> str:
         """Who holds the token; Reverted where there is none."""
         return str(self.read(client, "ownerOf", token, at=at)[0])

@@ -12,6 +12,7 @@ from ledger_service.chain.escrow_types import (
     AnchoredLabel,
     CampaignState,
     Claim,
+    Contest,
     ReceiptedLabel,
     Stage,
 )
@@ -163,6 +164,13 @@ class CampaignEscrow(Contract):
         (found,) = self.read(client, "accountOf", campaign, account, at=at)
         return Account(*found)
 
+    def contest_of(
+        self, client: ChainClient, campaign: bytes, account: str, at: Tag = "latest"
+    ) -> tuple[Contest, str]:
+        """Where the dispute of an account's redemption stands, and who opened it (zero: nobody)."""
+        contest, disputer = self.read(client, "contestOf", campaign, account, at=at)
+        return Contest(contest), str(disputer)
+
     def claimed_of(self, client: ChainClient, campaign: bytes, account: str, at: Tag = "latest") -> int:
         """What an account has received in a campaign, token minor units."""
         return int(self.read(client, "claimedOf", campaign, account, at=at)[0])
@@ -178,3 +186,7 @@ class CampaignEscrow(Contract):
     def provenance(self, client: ChainClient) -> str:
         """The log whose heads payrolls refer to."""
         return str(self.read(client, "provenance")[0])
+
+    def domain_separator(self, client: ChainClient) -> bytes:
+        """The EIP-712 domain of `ClaimTo` as the contract computes it, 32 bytes."""
+        return bytes(self.read(client, "domainSeparator")[0])

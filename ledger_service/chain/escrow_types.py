@@ -22,6 +22,15 @@ class Stage(IntEnum):
     CONFIRMED = 3
 
 
+class Contest(IntEnum):
+    """Where the dispute of an account's redemption stands, in the contract's order."""
+
+    NONE = 0
+    OPEN = 1
+    STANDS = 2
+    VOID = 3
+
+
 @dataclass(frozen=True, slots=True)
 class CampaignState:
     """A campaign in the escrow.
@@ -30,6 +39,7 @@ class CampaignState:
         idle_since: when the last payroll stopped being pending (settled or void); 0 before the first.
         settled_evidence: number of log entries that the settled payroll was computed from.
         evidence: the same of the pending one.
+        disputed_at: when the pending payroll was disputed; once it was let stand, when that was ruled.
         reserved: what was redeemed beyond the settled payroll, of all accounts.
     """
 
@@ -57,13 +67,14 @@ class CampaignState:
     def settles_at(self, window: int) -> int | None:
         """The block time from which the posted payroll settles (`_settlesAt`); None where there is none.
 
-        A dispute on which the arbiter stays silent lapses two windows after it was opened.
+        A dispute on which the arbiter stays silent lapses two windows after it was opened. A payroll that was
+        let stand settles when its own window is over, or with the ruling if that came later.
         """
         if self.stage is Stage.EMPTY:
             return None
         if self.stage is Stage.DISPUTED:
             return self.disputed_at + 2 * window
-        return self.posted_at + window
+        return max(self.posted_at + window, self.disputed_at)
 
 
 @dataclass(frozen=True, slots=True)

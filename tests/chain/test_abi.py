@@ -80,24 +80,31 @@ def test_an_event_with_a_struct_is_decoded(artifacts: Artifacts) -> None:
     json.dumps(stored)
 
 
-@given(account=st.binary(min_size=20, max_size=20), amount=st.integers(0, 2**256 - 1))
-def test_claims_are_read_back(artifacts: Artifacts, account: bytes, amount: int) -> None:
-    topic = keccak256(b"Claimed(bytes32,address,uint256)")
-    log = _log([topic, bytes(32), bytes(12) + account], eth_abi.abi.encode(["uint256"], [amount]))
+ADDRESSES = st.binary(min_size=20, max_size=20)
+
+
+@given(account=ADDRESSES, to=ADDRESSES, amount=st.integers(0, 2**256 - 1))
+def test_claims_are_read_back(artifacts: Artifacts, account: bytes, to: bytes, amount: int) -> None:
+    topic = keccak256(b"Claimed(bytes32,address,address,uint256)")
+    data = eth_abi.abi.encode(["address", "uint256"], ["0x" + to.hex(), amount])
+    log = _log([topic, bytes(32), bytes(12) + account], data)
     event = artifacts["CampaignEscrow"].event(log)
     assert event is not None
-    assert event.args == {"id": bytes(32), "account": "0x" + account.hex(), "amount": amount}
+    assert event.args == {
+        "id": bytes(32), "account": "0x" + account.hex(), "to": "0x" + to.hex(), "amount": amount
+    }  # fmt: skip
 
 
 def test_events_of_others_are_none_and_malformed_ones_corrupt(artifacts: Artifacts) -> None:
     escrow = artifacts["CampaignEscrow"]
     assert escrow.event(_log([], b"")) is None
     assert escrow.event(_log([keccak256(b"Other()")], b"")) is None
-    topic = keccak256(b"Claimed(bytes32,address,uint256)")
+    topic = keccak256(b"Claimed(bytes32,address,address,uint256)")
     for topics, data in (
-        ([topic], bytes(32)),
-        ([topic, bytes(32), bytes(32)], bytes(31)),
-        ([topic, bytes(32), b"\x01" + bytes(31)], bytes(32)),
+        ([topic], bytes(64)),
+        ([topic, bytes(32), bytes(32)], bytes(63)),
+        ([topic, bytes(32), b"\x01" + bytes(31)], bytes(64)),
+        ([topic, bytes(32), bytes(32)], b"\x01" + bytes(63)),
     ):
         with pytest.raises(Corrupt, match="event Claimed"):
             escrow.event(_log(topics, data))

@@ -10,7 +10,15 @@ import pytest
 from sqlalchemy import Engine
 
 from ledger_service import payroll
-from ledger_service.chain.contracts import CampaignEscrow, Claim, LocalToken, ProvenanceLog, Stage
+from ledger_service.chain.contracts import (
+    CampaignEscrow,
+    Claim,
+    Head,
+    HeadProof,
+    LocalToken,
+    ProvenanceLog,
+    Stage,
+)
 from ledger_service.chain.deploy import deploy
 from ledger_service.chain.rpc import Reverted
 from ledger_service.chain.signer import LocalSigner
@@ -165,7 +173,17 @@ def test_a_campaign_is_funded_paid_and_refunded(campaign: Campaign) -> None:
     assert (state.closed, state.stage, state.epoch) == (True, Stage.EMPTY, 1)
 
     events = campaign.events()
-    names = ["Opened", "Deposited", "Anchored", "Posted", "Settled", "Claimed", "Claimed", "Claimed"]
+    names = [
+        "OperatorChanged",
+        "Opened",
+        "Deposited",
+        "Anchored",
+        "Posted",
+        "Settled",
+        "Claimed",
+        "Claimed",
+        "Claimed",
+    ]
     assert [name for name, _ in events] == [*names, "FeeCollected", "Refunded"]
     by_name = dict(events)
     root = "0x" + payroll.root(campaign.id, owed).hex()
@@ -174,7 +192,11 @@ def test_a_campaign_is_funded_paid_and_refunded(campaign: Campaign) -> None:
         "epoch": "1", "root": root, "total": "600", "count": "3", "evidence": "1"
     }  # fmt: skip
     assert by_name["Settled"] == about | {"epoch": "1", "root": root, "total": "600"}
-    assert by_name["Anchored"] == {"size": "1", "root": "0x" + ENTRY.hex()}
+    head = campaign.log.latest(client)
+    assert head is not None
+    assert by_name["Anchored"] == {"size": "1", "root": "0x" + ENTRY.hex(), "time": str(head.time)}
+    operator_of_the_log = {"former": "0x" + "00" * 20, "next": campaign.terms.operator}
+    assert by_name["OperatorChanged"] == operator_of_the_log
     assert by_name["Refunded"] == about | {"requester": campaign.terms.requester, "amount": "340"}
     assert by_name["Opened"]["terms"] == [
         value if isinstance(value, str) else str(value) for value in campaign.terms.to_json().values()
@@ -195,8 +217,8 @@ def test_a_disputed_payroll_is_void_when_the_arbiter_says_so(campaign: Campaign)
     campaign.do(arbiter, "rule", campaign.escrow.rule(campaign.terms, uphold=True))
     assert campaign.state() is Stage.EMPTY
     names = [name for name, _ in campaign.events()]
-    assert names[:5] == ["Opened", "Deposited", "Anchored", "Posted", "Disputed"]
-    assert {"Ruled", "Voided"} <= set(names[5:])
+    assert names[:6] == ["OperatorChanged", "Opened", "Deposited", "Anchored", "Posted", "Disputed"]
+    assert {"Ruled", "Voided"} <= set(names[6:])
     assert "Settled" not in names
 
 
@@ -239,4 +261,4 @@ def test_a_payroll_that_the_contract_cannot_rebuild_takes_no_nonce(campaign: Cam
 
 def test_a_view_that_reverts_is_told_apart(campaign: Campaign) -> None:
     with pytest.raises(Reverted):
-        campaign.log.head(campaign.operator.client, 1)
+        campaign.log.check_head(campaign.operator.client, HeadProof(Head(1, ENTRY, 1), 0, ()))
