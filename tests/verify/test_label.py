@@ -212,7 +212,10 @@ def test_a_campaign_is_the_part_that_its_terms_name() -> None:
         (in_parts(gold={"count": 0, "root": "0x" + "11" * 32}), "number of gold answers"),
         (in_parts(more=1), "members of a part"),
         (lambda document: in_parts()(document) | {"items": document["items"]}, "specification in parts"),
-        (lambda document: in_parts()(document) | {"parts": in_parts()(document)["parts"][1:2]}, "parts of the specification"),
+        (
+            lambda document: in_parts()(document) | {"parts": in_parts()(document)["parts"][1:2]},
+            "parts of the specification",
+        ),
         (lambda document: in_parts()(document) | {"parts": {}}, "parts of the specification"),
         (
             lambda document: in_parts()(document) | {"parts": in_parts()(document)["parts"][1:2] * 2},
