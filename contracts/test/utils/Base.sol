@@ -30,6 +30,12 @@ interface Vm {
         bool topic1,
         bool topic2,
         bool topic3,
+        bool data
+    ) external;
+    function expectEmit(
+        bool topic1,
+        bool topic2,
+        bool topic3,
         bool data,
         address emitter
     ) external;
