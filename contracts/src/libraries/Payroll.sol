@@ -195,10 +195,15 @@ library Payroll {
         bytes calldata entries,
         uint256 index
     ) private pure returns (address account, uint256 soFar, uint256 amount) {
-        bytes calldata entry = entries[index * ENTRY_BYTES:(index + 1) * ENTRY_BYTES];
-        account = address(bytes20(entry[0:20]));
-        soFar = uint64(bytes8(entry[20:28]));
-        amount = soFar + uint64(bytes8(entry[28:36]));
+        uint256 word; // ends with so far and increase, 8 bytes each
+        assembly ("memory-safe") {
+            // In range: both callers take indices below the number of whole positions.
+            let at := add(entries.offset, mul(index, ENTRY_BYTES))
+            account := shr(96, calldataload(at))
+            word := calldataload(add(at, 4))
+        }
+        soFar = (word >> 64) & type(uint64).max;
+        amount = soFar + (word & type(uint64).max);
     }
 
     /// @dev Root over the leaves, which it overwrites; `zero` is the root of the filling at the current level.
