@@ -13,11 +13,12 @@ from ledger_service.chain.rpc import Reverted, RpcRefused
 from ledger_service.chain.signer import LocalSigner, Transaction
 from ledger_service.claims.interface import interfaces
 from ledger_service.errors import Conflict, Unavailable, VerificationError
-from ledger_service.signing import Wallet
+from ledger_service.signing import Wallet, keccak256
 
 MOST_GAS = 1 << 24  # what a transaction may use at most (EIP-7825)
 PATIENCE = 300.0
 ETHER = 10**18
+_NOTHING_DUE = keccak256(b"NothingDue(address,uint256)")[:4]
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,6 +39,11 @@ class Refused(Conflict):
     def __init__(self, reason: str, data: bytes) -> None:
         self.reason, self.data = reason, data
         super().__init__(f"the contract refuses: {reason}")
+
+    @property
+    def nothing_due(self) -> bool:
+        """Whether the account can be paid nothing (`NothingDue`)."""
+        return self.data[:4] == _NOTHING_DUE
 
 
 class Sender:

@@ -144,8 +144,12 @@ class _Job:
                     self._record, self._sender, claims, self._progress
                 )
         except Refused as error:
-            # What was redeemed is paid later than asked for here when it is disputed, or more than there is.
-            raise (None if wanted[0].payable else why_nothing(self._record, wanted[0])) or error from error
+            # What was redeemed is paid later when it is disputed, and in part where there is too little.
+            if wanted[0].payable or not error.nothing_due:
+                raise
+            reason = why_nothing(self._record, wanted[0])
+            if reason is not None:
+                raise reason from error
         self._pay({found.account: found for found in wanted})
 
     def everybody(self) -> None:

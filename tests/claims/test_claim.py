@@ -1,4 +1,4 @@
-"""`crowdledger claim` on a real chain: several payrolls, several campaigns, and every reason not to be paid."""
+"""`crowdledger claim` on a real chain: several payrolls and campaigns, and every reason not to be paid."""
 
 from __future__ import annotations
 

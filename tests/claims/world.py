@@ -1,4 +1,4 @@
-"""Campaigns on a real local chain, as a worker meets them: funded, posted, settled, left alone; and the commands."""
+"""Campaigns on a real local chain, as a worker meets them, and the commands."""
 
 from __future__ import annotations
 
@@ -51,9 +51,13 @@ class Campaign:
     def id(self) -> bytes:
         return campaign_id(self.terms, self.world.client.chain_id, self.escrow)
 
+    @property
+    def values(self) -> tuple[object, ...]:
+        """The terms as the contract's calls take them."""
+        return tuple(getattr(self.terms, name) for name in self.terms.__slots__)
+
     def call(self, function: str, *arguments: object) -> bytes:
-        values = tuple(getattr(self.terms, name) for name in self.terms.__slots__)
-        return self.world.artifacts["CampaignEscrow"].call(function, values, *arguments)
+        return self.world.artifacts["CampaignEscrow"].call(function, self.values, *arguments)
 
     def do(self, sender: Wallet, function: str, *arguments: object) -> None:
         self.world.send(sender, self.escrow, self.call(function, *arguments))
