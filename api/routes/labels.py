@@ -63,8 +63,8 @@ def post_labels(service: Running, caller: Caller, body: LabelsBody) -> Receipts:
     ]
     with service.store.begin() as uow:
         receipts = label.label(uow, service.ledger, caller, given)
-        rows = uow.labels.find([receipt.receipt.leaf for receipt in receipts])
-    return Receipts(receipts=[_body(receipt, rows[receipt.receipt.leaf].index) for receipt in receipts])
+        logged = uow.log.by_leaf([receipt.receipt.leaf for receipt in receipts])
+    return Receipts(receipts=[_body(receipt, *logged[receipt.receipt.leaf]) for receipt in receipts])
 
 
 @router.get(
@@ -74,7 +74,8 @@ def get_receipt(service: Running, caller: Caller, leaf: Leaf) -> ReceiptBody:
     """The receipt of one of your labels, again."""
     with service.store.begin() as uow:
         row = _readable(uow, service, caller, leaf)
-        return _body(label.receipt(row, service.ledger), row.index)
+        ((index, raw),) = uow.log.by_leaf([leaf]).values()
+        return _body(label.receipt(row, service.ledger), index, raw)
 
 
 @router.get(
@@ -99,11 +100,12 @@ def _readable(uow: UnitOfWork, service: Service, caller: str, leaf: bytes) -> La
     return row
 
 
-def _body(signed: SignedReceipt, index: int) -> ReceiptBody:
+def _body(signed: SignedReceipt, index: int, raw: bytes) -> ReceiptBody:
     return ReceiptBody(
         leaf=signed.receipt.leaf,
         index=index,
         deadline=signed.receipt.deadline,
         operator=signed.operator,
         signature=signed.signature,
+        entry=raw,
     )
