@@ -1,8 +1,9 @@
-"""Makes a checkout ready, then hands over: `scripts/{setup,demo,test,check,bench}` before any package exists.
+"""Makes a checkout ready, then hands over: `scripts/setup` and the others, before any package exists.
 
 Standard library only, run by the system's Python (3.11 or later). Each step is stamped with a digest of what
 it was made from, so a second run only compares digests. Everything lies inside the checkout: `.venv`,
-`hardhat_local/node_modules`, `.crowdledger` with what pip and npm keep. What it says goes to standard error.
+`.venv-deep`, `hardhat_local/node_modules`, `.crowdledger` with what pip and npm keep. What it says goes to
+standard error.
 
 Crash windows: a step's stamp is written after its work, so a step that was interrupted is done again. A
 killed pip may leave half of a package behind; `.venv/installing`, present only while it runs, makes the next
@@ -34,6 +35,7 @@ from scripts.programs import (
     ROOT,
     STATE,
     VENV,
+    VENV_DEEP,
     Stop,
     child_environment,
     install_from_npm,
@@ -45,13 +47,15 @@ from scripts.programs import (
 HARDHAT = ROOT / "hardhat_local"
 CONTRACTS = ROOT / "contracts"
 INSTALLING = VENV / "installing"
+DEEP_PYTHON = VENV_DEEP / "bin" / "python"
 
 OLDEST = (3, 11)
 ROOM = (
     4 * 1024**3
 )  # bytes of disk for a first set-up: 2 GB of Python, 0.3 GB of npm packages, their downloads
 TORCH_CPU_HOST = "download.pytorch.org"
-PIP = (PYTHON, "-I", "-m", "pip", "--disable-pip-version-check", "--no-input", "--retries", "2", "install")
+PIP_OPTIONS = ("-I", "-m", "pip", "--disable-pip-version-check", "--no-input", "--retries", "2", "install")
+PIP = (PYTHON, *PIP_OPTIONS)
 
 
 @dataclass(frozen=True)
@@ -101,8 +105,8 @@ def digest_of(*parts: str | Path) -> str:
     return whole.hexdigest()
 
 
-def all_steps(dev: bool) -> list[Step]:
-    """Every step, in order; `dev` adds what the checks and the tests need."""
+def all_steps(dev: bool, deep: bool = False) -> list[Step]:
+    """Every step, in order; `dev` adds what the checks and the tests need, `deep` the provers."""
     locked = (HARDHAT / "package.json", HARDHAT / "package-lock.json")
     npm = HARDHAT / "node_modules" / "npm.stamp"
     return [
@@ -111,6 +115,7 @@ def all_steps(dev: bool) -> list[Step]:
         Step("crowdledger itself", VENV / "self.stamp", project_digest, install_self),
         Step("Node packages", npm, lambda: digest_of(*locked), install_node),
         Step("contracts", STATE / "artifacts" / "made.stamp", contracts_digest, compile_contracts),
+        *([deep_packages()] if deep else []),
     ]
 
 
@@ -191,6 +196,23 @@ def dev_packages() -> Step:
         lean.stamp.write_text(lean.digest())  # the longer list contains the shorter one
 
     return Step("Python packages", VENV / "dev.stamp", digest, work)
+
+
+def deep_packages() -> Step:
+    """The provers live in an environment of their own: they need another web3 than crowdledger does."""
+    pinned = ROOT / "requirements-deep.txt"
+
+    def digest() -> str:
+        return digest_of(str(VENV_DEEP), "" if DEEP_PYTHON.exists() else "its interpreter is gone", pinned)
+
+    def work() -> None:
+        shutil.rmtree(VENV_DEEP, ignore_errors=True)  # so that nothing is left of a run that was cut short
+        needs = "installing the tools of the deep checks"
+        run([sys.executable, "-I", "-m", "venv", VENV_DEEP], log="venv-deep", needs=needs)
+        options = ("--no-compile", "--only-binary", ":all:", "-r", pinned)
+        run([DEEP_PYTHON, *PIP_OPTIONS, *options], log="pip-deep", needs=needs)
+
+    return Step("tools of the deep checks", VENV_DEEP / "made.stamp", digest, work)
 
 
 def install(pinned: Path) -> None:
@@ -274,10 +296,10 @@ def alone() -> Iterator[None]:
         yield
 
 
-def set_up(dev: bool) -> None:
+def set_up(dev: bool, deep: bool = False) -> None:
     """Do every step that is not done; nothing but a few file reads when all are."""
     check_machine()
-    steps = all_steps(dev)
+    steps = all_steps(dev, deep)
     if all(step.done() for step in steps):
         return
     with alone():
@@ -298,6 +320,8 @@ def hand_over(action: str, arguments: Sequence[str]) -> int:
         "test": [PYTHON, "-m", "scripts.run_tests"],
         "check": [PYTHON, "-m", "scripts.checks"],
         "bench": [PYTHON, "-m", "scripts.benches"],
+        "mutants": [PYTHON, "-m", "scripts.contract_checks.mutants_command"],
+        "check-deep": [PYTHON, "-m", "scripts.contract_checks.deep"],
     }
     if action in programs:
         command = [str(part) for part in (*programs[action], *arguments)]
@@ -311,7 +335,7 @@ def interrupt(number: int, frame: FrameType | None) -> None:
 
 
 def main(arguments: Sequence[str]) -> int:
-    """`setup [--dev] | demo … | test … | check | bench …`; 2 when it cannot go on, 130 when interrupted."""
+    """`setup [--dev] [--deep]`, or a command of `hand_over`; 2 when it cannot go on, 130 when interrupted."""
     action, rest = arguments[0], arguments[1:]
     if action == "demo" and {"-h", "--help"} & set(rest):  # needs nothing set up
         from scripts.cli import main as crowdledger
@@ -323,7 +347,8 @@ def main(arguments: Sequence[str]) -> int:
         return bench(rest)
     usual = signal.signal(signal.SIGTERM, interrupt)
     try:
-        set_up(dev=action in ("test", "check") or "--dev" in rest)
+        dev = action in ("test", "check", "mutants", "check-deep") or "--dev" in rest
+        set_up(dev, deep=action == "check-deep" or "--deep" in rest)
     except Stop as reason:
         say(str(reason))
         return 2

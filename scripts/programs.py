@@ -14,6 +14,7 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
 VENV = ROOT / ".venv"
+VENV_DEEP = ROOT / ".venv-deep"
 STATE = ROOT / ".crowdledger"
 CACHE = STATE / "cache"  # what pip and npm keep, so that a second set-up is quicker
 PYTHON = VENV / "bin" / "python"

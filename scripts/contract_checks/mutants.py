@@ -1,0 +1,163 @@
+"""The list of mutants, `contracts/mutants.toml`: small wrongs that the contracts' tests have to notice."""
+
+from __future__ import annotations
+
+import difflib
+import re
+import tomllib
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from scripts.contract_checks.project import CONTRACTS
+from scripts.programs import Stop
+
+LIST = CONTRACTS / "mutants.toml"
+NAME = re.compile(r"[a-z0-9]+(-[a-z0-9]+)*")
+TEST = re.compile(r"\w+\.\w+")
+TEXTS = ("name", "about", "file", "within", "before", "after", "killer")
+NEEDED = ("name", "about", "file", "before", "after")
+
+
+@dataclass(frozen=True)
+class Mutant:
+    """One wrong.
+
+    Attributes:
+        name: short, unique, lower case with hyphens.
+        about: what is wrong with it, as a sentence about the contract.
+        file: the source, from `contracts/` on.
+        within: the function to look in; empty for the whole file.
+        before: text that occurs there exactly once.
+        after: what stands there instead.
+        killer: `Contract.test` that is tried first; empty where it is not known yet.
+        quick: part of every run of the tests.
+    """
+
+    name: str
+    about: str
+    file: str
+    within: str
+    before: str
+    after: str
+    killer: str
+    quick: bool
+
+
+def load(path: Path = LIST) -> list[Mutant]:
+    """The list as it is kept.
+
+    Raises:
+        Stop: it cannot be read, or breaks one of its rules; the text names every entry that does.
+    """
+    try:
+        entries = tomllib.loads(path.read_text("utf-8")).get("mutant", [])
+    except (OSError, tomllib.TOMLDecodeError) as error:
+        raise Stop(f"{path.name} cannot be read: {error}") from error
+    wrong = [f"entry {i}: {fault}" for i, entry in enumerate(entries, 1) for fault in faults(entry)]
+    names = [entry.get("name") for entry in entries]
+    wrong += [f"{name}: this name occurs twice" for name in sorted({n for n in names if names.count(n) > 1})]
+    if wrong:
+        raise Stop(f"{path.name}:\n  " + "\n  ".join(wrong))
+    return [Mutant(**{"within": "", "killer": "", "quick": False, **entry}) for entry in entries]
+
+
+def faults(entry: dict[str, object]) -> list[str]:
+    """What is wrong with one entry by itself."""
+    kinds = {**dict.fromkeys(TEXTS, str), "quick": bool}
+    found = [f"there is no {member} in a mutant" for member in entry if member not in kinds]
+    found += [f"{member} is missing" for member in NEEDED if member not in entry]
+    found += [
+        f"{m} is not a {kinds[m].__name__}"
+        for m, v in entry.items()
+        if m in kinds and type(v) is not kinds[m]
+    ]
+    if found:
+        return found
+    texts = {member: str(entry.get(member, "")) for member in TEXTS}
+    if not NAME.fullmatch(texts["name"]):
+        found.append(f"the name {texts['name']!r} is not lower case with hyphens")
+    if texts["killer"] and not TEST.fullmatch(texts["killer"]):
+        found.append("the killer is not of the form Contract.test")
+    if not texts["before"] or texts["before"] == texts["after"]:
+        found.append("nothing changes")
+    return found
+
+
+def stale(mutants: Sequence[Mutant], project: Path = CONTRACTS) -> list[str]:
+    """The entries that the sources and tests have left behind, one sentence each."""
+    tests = known_tests(project)
+    found = [fault for mutant in mutants if (fault := misplaced(mutant, project))]
+    return found + [
+        f"{mutant.name}: there is no test {mutant.killer}"
+        for mutant in mutants
+        if mutant.killer and mutant.killer not in tests
+    ]
+
+
+def misplaced(mutant: Mutant, project: Path) -> str | None:
+    """Why the mutant cannot be put into the project, if it cannot."""
+    path = project / mutant.file
+    if not path.is_file():
+        return f"{mutant.name}: there is no {mutant.file}"
+    count = len(positions(mutant, path.read_text("utf-8")))
+    place = f"{mutant.within} of {mutant.file}" if mutant.within else mutant.file
+    return None if count == 1 else f"{mutant.name}: its text occurs {count} times in {place}, not once"
+
+
+def positions(mutant: Mutant, text: str) -> list[int]:
+    """Where in the source the text to be replaced begins; exactly one place for a good entry."""
+    found = re.finditer(re.escape(mutant.before), text)
+    places = bodies(text, mutant.within) if mutant.within else [(0, len(text))]
+    return [
+        match.start() for match in found if any(a <= match.start() and match.end() <= b for a, b in places)
+    ]
+
+
+def bodies(text: str, function: str) -> list[tuple[int, int]]:
+    """Where the functions of this name stand, by the indentation that `forge fmt` gives them."""
+    head = (
+        function
+        if function in ("constructor", "receive", "fallback")
+        else rf"(?:function|modifier) {function}"
+    )
+    shape = rf"^(?P<indent> *){head}\b.*?^(?P=indent)\}}$"
+    return [match.span() for match in re.finditer(shape, text, re.MULTILINE | re.DOTALL)]
+
+
+def known_tests(project: Path = CONTRACTS) -> set[str]:
+    """`Contract.test` of every test in the test folder; what a contract inherits counts as its own too."""
+    own: dict[str, set[str]] = {}
+    parents: dict[str, list[str]] = {}
+    for path in (project / "test").rglob("*.sol"):
+        pieces = re.split(r"^(?:abstract )?contract (\w+)", path.read_text("utf-8"), flags=re.MULTILINE)
+        for name, body in zip(pieces[1::2], pieces[2::2], strict=True):
+            own[name] = set(re.findall(r"function ((?:test|invariant)\w+)", body))
+            parents[name] = re.findall(r"\w+", re.sub(r"^\s*is\b", "", body.partition("{")[0]))
+    return {f"{name}.{test}" for name in own for test in inherited(name, own, parents)}
+
+
+def inherited(name: str, own: dict[str, set[str]], parents: dict[str, list[str]]) -> set[str]:
+    """The tests of a contract and of all that it inherits from."""
+    return own.get(name, set()).union(*(inherited(p, own, parents) for p in parents.get(name, [])))
+
+
+def apply(mutant: Mutant, project: Path) -> None:
+    """Put the mutant into a copy of the project.
+
+    Raises:
+        Stop: its text does not occur exactly once.
+    """
+    if fault := misplaced(mutant, project):
+        raise Stop(fault)
+    path = project / mutant.file
+    text = path.read_text("utf-8")
+    [start] = positions(mutant, text)
+    path.write_text(text[:start] + mutant.after + text[start + len(mutant.before) :], "utf-8")
+
+
+def changed(mutant: Mutant, text: str) -> list[tuple[int, int]]:
+    """What the mutant changes of the source: first and last + 1 character, equal for what is inserted."""
+    [start] = positions(mutant, text)
+    steps = difflib.SequenceMatcher(None, mutant.before, mutant.after, autojunk=False).get_opcodes()
+    return [(start + a, start + b) for kind, a, b, _, _ in steps if kind != "equal"]
