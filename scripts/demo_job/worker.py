@@ -65,7 +65,7 @@ class Worker:
     def join(
         self, campaigns: Sequence[Commissioned], crowd: Crowd, items: Sequence[bytes], until: int
     ) -> None:
-        """Log in, state skills and languages, and for each campaign let the session key sign and offer to work.
+        """Log in, say what one can do, and for each campaign let the session key sign and offer to work.
 
         Args:
             items: ids (32 bytes) by position in the crowd.
