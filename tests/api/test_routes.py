@@ -193,6 +193,7 @@ def test_a_worker_labels_over_http_and_can_prove_it(world: World, client: TestCl
     assert answer.status_code == 201, answer.text
     (receipt,) = answer.json()["receipts"]
     assert ada.call("GET", f"/v1/labels/{receipt['leaf']}/receipt").json() == receipt
+    assert show(entries.leaf_hash(bytes.fromhex(receipt["entry"][2:]))) == receipt["leaf"]
     bundle = ada.call("GET", f"/v1/labels/{receipt['leaf']}/bundle").content
     verify_bundle(bundle, log_key=None, log_address=LOG, chain=None)
 
