@@ -123,7 +123,7 @@ def campaign_body(uow: UnitOfWork, service: Service, row: CampaignRow) -> Campai
         labels_wanted=spec.items.count * spec.labels_per_item,
         labels_received=uow.labels.count(row.campaign),
         assignments_open=uow.assignments.count(row.campaign, "open"),
-        workers=uow.assignments.workers([row.campaign])[row.campaign],
+        workers=row.workers,
         most_workers=spec.most_workers,
         payroll=_payroll(uow, service, row),
         redemptions=_redemptions(uow, row),

@@ -177,6 +177,8 @@ def assign(uow: UnitOfWork, ledger: Ledger, wanted: Request, found: Match) -> in
             for entry, index, (item, worker) in zip(made, indices, pairs, strict=True)
         ]
     )
+    begun = {worker for _, worker in [*wanted.taken, *pairs]}
+    uow.campaigns.change(wanted.campaign, workers=len(begun))
     return len(pairs)
 
 

@@ -63,8 +63,8 @@ def offer(uow: UnitOfWork, ledger: Ledger, worker: str, campaign: bytes, wanted:
     over = ledger.clock.now() >= row.spec.closes_at
     if row.state not in ("published", "open") or row.closing or over:
         raise Conflict("this campaign takes no workers now")
-    if not uow.assignments.has_begun(campaign, worker):
-        _check_room(uow, ledger, row)
+    if row.workers >= row.spec.most_workers and not uow.assignments.has_begun(campaign, worker):
+        raise _full(uow, ledger, row)
     if uow.workers.get(worker) is None:
         raise Conflict("say first what you can do (PUT /v1/workers/me)")
     if wanted is None:
@@ -77,14 +77,11 @@ def offer(uow: UnitOfWork, ledger: Ledger, worker: str, campaign: bytes, wanted:
     return len(set(wanted))
 
 
-def _check_room(uow: UnitOfWork, ledger: Ledger, row: CampaignRow) -> None:
-    """Whether one more worker could be given work. Before that many have begun, the matching chooses."""
-    most = row.spec.most_workers
-    if uow.assignments.workers([row.campaign])[row.campaign] < most:
-        return
+def _full(uow: UnitOfWork, ledger: Ledger, row: CampaignRow) -> Conflict:
+    """As many have begun as one payroll holds, so the matching would give nobody else work."""
     others = [part.campaign for part in parts_of(uow, ledger, row) if part.takes_workers]
     named = ", ".join("0x" + campaign.hex() for campaign in others[:MOST_NAMED])
-    raise Conflict(
-        f"{most} workers take part in this campaign, and it can pay no more; "
+    return Conflict(
+        f"{row.workers} workers take part in this campaign, and it can pay no more; "
         + (f"of the same specification, these take workers: {named}" if others else "no other takes workers")
     )

@@ -23,7 +23,6 @@ def parts_of(uow: UnitOfWork, ledger: Ledger, campaign: CampaignRow) -> list[Par
     """All campaigns of the same requester and specification, this one among them, by part."""
     spec = campaign.spec
     rows = uow.campaigns.parts(campaign.requester, spec.digest)
-    begun = uow.assignments.workers([row.campaign for row in rows])
     over = ledger.clock.now() >= spec.closes_at
     return [
         Part(
@@ -33,7 +32,7 @@ def parts_of(uow: UnitOfWork, ledger: Ledger, campaign: CampaignRow) -> list[Par
             row.state in ("published", "open")
             and not row.closing
             and not over
-            and begun[row.campaign] < spec.most_workers,
+            and row.workers < spec.most_workers,
         )
         for row in rows
     ]

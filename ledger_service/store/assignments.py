@@ -94,16 +94,6 @@ class Assignments:
         )
         return self._connection.execute(change.values(state="expired")).rowcount
 
-    def workers(self, campaigns: Sequence[bytes]) -> dict[bytes, int]:
-        """How many workers were ever assigned something, in each of the named campaigns."""
-        query = (
-            select(assignments.c.campaign, func.count(assignments.c.worker.distinct()))
-            .where(among(assignments.c.campaign, campaigns))
-            .group_by(assignments.c.campaign)
-        )
-        found = {campaign: count for campaign, count in self._connection.execute(query)}
-        return {campaign: found.get(campaign, 0) for campaign in campaigns}
-
     def has_begun(self, campaign: bytes, worker: str) -> bool:
         """Whether the worker was ever assigned something in the campaign."""
         query = select(assignments.c.leaf).where(

@@ -19,7 +19,10 @@ from ledger_service.terms import Terms
 
 @dataclass(frozen=True, slots=True)
 class CampaignRow:
-    """One campaign; `leaf` and `index` are those of its entry, once published."""
+    """One campaign; `leaf` and `index` are those of its entry, once published.
+
+    `workers` is how many were ever given work.
+    """
 
     number: int
     campaign: bytes
@@ -31,6 +34,7 @@ class CampaignRow:
     state: str
     closing: bool
     budget: int
+    workers: int
     leaf: bytes | None
     index: int | None
 
@@ -53,6 +57,7 @@ class PartRow:
     part: int
     state: str
     closing: bool
+    workers: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,6 +122,7 @@ class Campaigns:
         part = campaigns.c.terms["part"].as_integer()
         query = (
             select(campaigns.c.campaign, part.label("part"), campaigns.c.state, campaigns.c.closing)
+            .add_columns(campaigns.c.workers)
             .where(campaigns.c.terms["brief"].astext == "0x" + brief.hex())
             .where(campaigns.c.requester == requester, campaigns.c.state != "draft")
             .order_by(part, campaigns.c.number)

@@ -79,6 +79,7 @@ campaigns = Table(
     Column("state", Text, nullable=False, server_default="draft"),
     Column("closing", Boolean, nullable=False, server_default=text("false")),
     Column("budget", Uint256, nullable=False),
+    Column("workers", Integer, nullable=False, server_default=text("0")),
     Column("leaf", LargeBinary),
     Column("index", BigInteger),
     CheckConstraint(f"state IN ({_states})", name="state"),

@@ -146,4 +146,7 @@ def test_no_matching_gives_work_to_more_than_a_payroll_holds(world: World) -> No
         world.match(ask)
         world.clock.time += 3_601
     with world.store.begin() as uow:
-        assert uow.assignments.workers([ask.campaign]) == {ask.campaign: BOUND}
+        rows = uow.assignments.of_campaign(ask.campaign)
+        counted = uow.campaigns.get(ask.campaign).workers
+    assert len(rows) > 4
+    assert len({row.worker for row in rows}) == counted == BOUND
