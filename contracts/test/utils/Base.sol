@@ -42,6 +42,7 @@ interface Vm {
     function expectRevert(
         bytes calldata data
     ) external;
+    function getRecordedLogs() external returns (Log[] memory);
     function lastCallGas() external view returns (Gas memory);
     function load(
         address target,
@@ -60,6 +61,7 @@ interface Vm {
     function prank(
         address sender
     ) external;
+    function recordLogs() external;
     function sign(
         uint256 key,
         bytes32 digest
