@@ -17,6 +17,7 @@ from ledger_service.errors import BadInput
 from ledger_service.specification import Specification
 from tests.audit import second_audit
 from tests.audit.builder import Builder, show
+from tests.audit.test_audit import in_parts
 
 PAGE = (Path(__file__).parents[2] / "docs" / "formats.md").read_text()
 SPECIFICATION = PAGE.split("## 5. ")[1].split("\n## ")[0]
@@ -102,6 +103,21 @@ def test_the_rules_on_the_page_are_those_of_the_example() -> None:
         commitments.digest(commitments.parse(blocks[2].encode()))
         == Specification.from_json(document, 0).reviewer
     )
+
+
+@pytest.mark.parametrize("part", [0, 1])
+def test_a_campaign_is_founded_on_what_the_page_says(part: int) -> None:
+    made = Builder(part=part, changes={"specification": in_parts} if part else {})
+    listed = made.listed()
+    given = (listed["terms"], made.place.chain_id, listed["escrow"])
+    assert "0x" + second_audit.campaign_id(*given).hex() == listed["campaign"]
+    items, gold = second_audit.share(listed["specification"], listed["terms"]["part"])
+    entry = made.entries[0].struct
+    assert isinstance(entry, entries.Campaign)
+    assert (items["count"], items["root"]) == (entry.item_count, "0x" + entry.items.hex())
+    assert (gold["count"], gold["root"]) == (entry.gold_count, "0x" + entry.gold.hex())
+    assert listed["terms"]["brief"] == "0x" + second_audit.digest(listed["specification"]).hex()
+    assert listed["terms"]["labelPrice"] == listed["specification"]["payment"]["per_label"]
 
 
 def test_the_digests_of_a_matching_are_those_on_the_page() -> None:
