@@ -13,7 +13,7 @@ and the latest head; whoever has its `Anchored` events, in their order, can make
 from __future__ import annotations
 
 from bisect import bisect_left
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 from ledger_service.eip712 import encode_word
@@ -70,6 +70,9 @@ class Heads:
 
     def __getitem__(self, position: int) -> Head:
         return self._heads[position]
+
+    def __iter__(self) -> Iterator[Head]:
+        return iter(self._heads)
 
     def append(self, head: Head) -> None:
         """Add the next head.

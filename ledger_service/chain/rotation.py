@@ -7,12 +7,12 @@ new key, so that it is known to work. Until then the operator anchors as before.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import UTC, datetime
 
 from ledger_service.chain.client import ChainClient
 from ledger_service.chain.contracts import ProvenanceLog, Succession
 from ledger_service.entries import ZERO_ADDRESS
 from ledger_service.errors import Conflict
+from ledger_service.times import utc
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,10 +90,3 @@ def standing(log: ProvenanceLog, client: ChainClient) -> Standing:
         now=client.head().timestamp,
     )
 
-
-def utc(moment: int) -> str:
-    """A time in seconds since 1970 for people, as ISO 8601; a number where the calendar ends before it."""
-    try:
-        return datetime.fromtimestamp(moment, UTC).strftime("%Y-%m-%d %H:%M:%SZ")
-    except (OverflowError, ValueError, OSError):
-        return f"second {moment}"

@@ -164,7 +164,7 @@ def _log(address: str) -> ProvenanceLog:
 
 
 def _print(found: Standing, sent: bytes | None, *, as_json: bool) -> None:
-    from ledger_service.chain.rotation import utc
+    from ledger_service.times import utc
 
     next_one = found.succession
     if as_json:
