@@ -220,6 +220,17 @@ class ChainClient:
             raise Corrupt(f"asked for receipt {transaction.hex()}, got {found.transaction.hex()}")
         return found
 
+    def events_of(self, transaction: bytes) -> list[Log]:
+        """The events of a mined transaction, from its receipt."""
+        answer = rpc.fields(self._rpc.ask("eth_getTransactionReceipt", "0x" + transaction.hex()), "receipt")
+        logs = answer.get("logs")
+        if not isinstance(logs, list) or len(logs) > MAX_LOGS:
+            raise Corrupt("the events of a receipt: no list, or one too long")
+        found = [_log(entry) for entry in logs]
+        if any(log.transaction != transaction for log in found):
+            raise Corrupt(f"receipt {transaction.hex()} has events of another transaction")
+        return found
+
     def logs(self, addresses: Sequence[str], first: int, last: int) -> list[Log]:
         """The events of `addresses` in blocks first..last, in the chain's order."""
         return self._logs({"address": list(addresses)}, addresses, first, last)

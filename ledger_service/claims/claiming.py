@@ -11,7 +11,7 @@ from ledger_service.chain.escrow_types import Claim
 from ledger_service.claims.record import Record
 from ledger_service.claims.standing import Standing
 from ledger_service.claims.tables import Table
-from ledger_service.claims.transact import Refused, Sender
+from ledger_service.claims.transact import Refused, Sender, patiently
 from ledger_service.errors import Corrupt, VerificationError
 from ledger_service.signing import keccak256
 
@@ -38,6 +38,7 @@ class Payment:
     to: str
     amount: int
     transaction: bytes
+    block: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -142,7 +143,7 @@ def pay(record: Record, sender: Sender, call: Call, to: str | None = None) -> li
             raise VerificationError(
                 f"{name} paid somebody else", expected=to or ", ".join(call.accounts), found=receiver
             )
-        found.append(Payment(account, receiver, amount, sent.receipt.transaction))
+        found.append(Payment(account, receiver, amount, sent.receipt.transaction, sent.receipt.block_number))
     if not found:
         raise VerificationError(f"{name} succeeded, and the node shows no payment in it")
     return found
@@ -154,7 +155,8 @@ def check_paid(record: Record, payment: Payment, before: Standing) -> None:
     Raises:
         VerificationError: it has not.
     """
-    now = record.escrow.account_of(record.client, record.campaign, payment.account)
+    escrow, client, campaign = record.escrow, record.client, record.campaign
+    now = patiently(lambda: escrow.account_of(client, campaign, payment.account, payment.block))
     least = max(before.earned, before.book.paid + payment.amount)
     if now.paid < least:
         raise VerificationError(

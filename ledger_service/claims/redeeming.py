@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from typing import TypeVar
 
 from ledger_service import heads
+from ledger_service.chain.client import Receipt
 from ledger_service.chain.escrow_types import AnchoredLabel, ReceiptedLabel
 from ledger_service.claims.papers import SavedLabel, SavedReceipt, SavedStatement, check_operator
 from ledger_service.claims.phases import moment
@@ -201,8 +202,8 @@ def _unanchored(one: SavedLabel, record: Record, known: heads.Heads) -> str | No
     return None
 
 
-def redeem(record: Record, sender: Sender, demand: Demand) -> tuple[int, int, bytes]:
-    """Make one demand; the account's sums as the event gives them (statement, labels), and the transaction.
+def redeem(record: Record, sender: Sender, demand: Demand) -> Receipt:
+    """Make one demand, which the transaction has to show; its receipt.
 
     Raises:
         VerificationError: the transaction shows no redemption of this account. And what `Sender.send` raises.
@@ -211,7 +212,7 @@ def redeem(record: Record, sender: Sender, demand: Demand) -> tuple[int, int, by
     for event in sent.events:
         args = event.args
         if event.name == "Redeemed" and (args["id"], args["account"]) == (record.campaign, sender.account):
-            return args["statement"], args["labels"], sent.receipt.transaction
+            return sent.receipt
     raise VerificationError(
         f"transaction 0x{sent.receipt.transaction.hex()} succeeded, and the node shows no redemption in it"
     )

@@ -5,13 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from ledger_service.chain.client import Tag
-from ledger_service.chain.escrow_types import Account, Claim
+from ledger_service.chain.escrow_types import Account, Claim, Contest
 from ledger_service.claims.phases import moment, pending_words, phases
 from ledger_service.claims.record import Record
 from ledger_service.claims.tables import Table
 from ledger_service.errors import Conflict, LedgerError, NotYours
-
-OPEN = 1  # `Contest.Open` of the escrow
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,13 +64,13 @@ def standing(
     """
     at = record.block.number if at is None else at
     book = record.escrow.account_of(record.client, record.campaign, account, at)
-    contest, _ = record.escrow.read(record.client, "contestOf", record.campaign, account, at=at)
+    contest = record.escrow.read(record.client, "contestOf", record.campaign, account, at=at)[0]
     return Standing(
         account=account,
         owed=table.amount(account) if table else 0,
         promised=waiting.amount(account) if waiting else 0,
         book=book,
-        contested=contest == OPEN,
+        contested=contest == Contest.OPEN,
         claim=table.claim(account) if table else Claim(0, account, 0, ()),
     )
 
@@ -98,14 +96,19 @@ def why_nothing(record: Record, found: Standing) -> LedgerError | None:
         return Conflict(f"{found.account} can fetch nothing now: {'; '.join(coming)}")
     if found.earned or found.book.paid:
         return None
-    if not record.posted:
-        return Conflict(
-            "no payroll was posted in this campaign; the operator can post until "
-            f"{moment(record.terms.deadline)}, and workers can redeem from then on"
-        )
     if not record.idle:
         return NotYours(f"{found.account} is in no payroll of this campaign; {pending_words(record)}")
+    if record.state.settled_root == bytes(32) and not record.due_now:
+        return Conflict(f"no payroll has settled in this campaign; {_outlook(record)}")
     return NotYours(f"{found.account} is in no settled payroll of this campaign and has redeemed nothing")
+
+
+def _outlook(record: Record) -> str:
+    """What is still possible in a campaign without a payroll."""
+    times = phases(record)
+    if times is None or record.now >= times.opens:
+        return f"its deadline has passed, and {times.words(record.now)}" if times else pending_words(record)
+    return f"the operator can post one until {moment(record.terms.deadline)}; {times.words(record.now)}"
 
 
 def _coming(record: Record, found: Standing) -> list[str]:

@@ -5,9 +5,10 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import TypeVar
 
 from ledger_service.chain import abi
-from ledger_service.chain.client import Call, ChainClient, Log, Receipt
+from ledger_service.chain.client import Call, ChainClient, Receipt
 from ledger_service.chain.fees import FeeLimits, suggest
 from ledger_service.chain.rpc import Reverted, RpcRefused
 from ledger_service.chain.signer import LocalSigner, Transaction
@@ -18,6 +19,7 @@ from ledger_service.signing import Wallet, keccak256
 MOST_GAS = 1 << 24  # what a transaction may use at most (EIP-7825)
 PATIENCE = 300.0
 ETHER = 10**18
+_T = TypeVar("_T")
 _NOTHING_DUE = keccak256(b"NothingDue(address,uint256)")[:4]
 
 
@@ -106,8 +108,8 @@ class Sender:
             needed = self._client.estimate_gas(message)
         except Reverted as error:
             raise _refused(error) from error
-        gas = needed + needed // 5  # the state may be another one when it is mined
-        if gas > MOST_GAS:
+        gas = min(needed + needed // 5, MOST_GAS)  # the state may be another one when it is mined
+        if needed > MOST_GAS:
             raise Conflict(f"the node says that this takes {needed} gas: more than a transaction may use")
         fees = suggest(self._client, self._client.head(), self._limits)
         if fees is None:
@@ -150,10 +152,23 @@ class Sender:
             pause = min(2 * pause, 2.0)
 
     def _events(self, receipt: Receipt) -> list[abi.Event]:
-        number, known = receipt.block_number, interfaces()["CampaignEscrow"]
-        logs: list[Log] = self._client.logs([self._to], number, number)
-        found = (known.event(log) for log in logs if log.transaction == receipt.transaction)
+        known, logs = interfaces()["CampaignEscrow"], self._client.events_of(receipt.transaction)
+        found = (known.event(log) for log in logs if log.address == self._to)
         return [event for event in found if event is not None]
+
+
+def patiently(ask: Callable[[], _T], sleep: Callable[[float], None] = time.sleep) -> _T:
+    """Ask about a block that was mined just now: of several nodes behind one URL, some know it a bit later.
+
+    Raises:
+        Unavailable: the node does not answer that even after some seconds.
+    """
+    for seconds in (0.2, 0.5, 1.0, 2.0, 4.0):
+        try:
+            return ask()
+        except RpcRefused:
+            sleep(seconds)
+    return ask()
 
 
 def ether(wei: int) -> str:

@@ -114,6 +114,7 @@ def answer(given: argparse.Namespace, work: Callable[[Progress], tuple[dict[str,
         if given.json:
             ok = False if isinstance(error, VerificationError) else None
             print(json.dumps({"ok": ok, "error": str(error)}, ensure_ascii=False))
+        sys.stderr.writelines(note + "\n" for note in getattr(error, "__notes__", []))
         raise
     if given.json:
         print(json.dumps({"ok": True} | found, ensure_ascii=False))

@@ -162,9 +162,14 @@ class _Job:
 
     def _pay(self, before: dict[str, Standing]) -> None:
         from ledger_service.claims import claiming
+        from ledger_service.errors import LedgerError
 
         for number, call in enumerate(self._calls if not self._given.dry_run else (), start=1):
-            paid = claiming.pay(self._record, self._sender, call, self._given.to)
+            try:
+                paid = claiming.pay(self._record, self._sender, call, self._given.to)
+            except LedgerError as error:
+                error.add_note(f"{len(self._payments)} accounts were paid before that, and stay paid")
+                raise
             for payment in paid:
                 if payment.account in before:
                     claiming.check_paid(self._record, payment, before[payment.account])

@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING, Any
 from scripts.cli import arguments, chain_arguments
 
 if TYPE_CHECKING:
-    from ledger_service.chain.client import Tag
     from ledger_service.claims.phases import Phases
     from ledger_service.claims.record import Record
     from ledger_service.claims.redeeming import Plan
@@ -108,7 +107,7 @@ class _Job:
         self._given, self._record, self._sender, self._token = given, record, sender, token
         self._phases, self._table = phases, record.in_force()
         self._plan: Plan = Plan()
-        self._before = self._after = self._stand()
+        self._before = self._after = self._stand(record.block.number)
         self._transactions: list[bytes] = []
 
     def plan(self, papers: _Papers, progress: chain_arguments.Progress) -> None:
@@ -137,17 +136,17 @@ class _Job:
 
         demands = [] if self._given.dry_run else self._plan.demands
         for number, demand in enumerate(demands, start=1):
-            *_, transaction = redeeming.redeem(self._record, self._sender, demand)
-            self._transactions.append(transaction)
+            receipt = redeeming.redeem(self._record, self._sender, demand)
+            self._transactions.append(receipt.transaction)
+            self._after = self._stand(receipt.block_number)
             progress("redeem", number, len(demands))
-        if demands:
-            self._after = self._stand(latest=True)
 
-    def _stand(self, latest: bool = False) -> Standing:
+    def _stand(self, block: int) -> Standing:
         from ledger_service.claims.standing import standing
+        from ledger_service.claims.transact import patiently
 
-        at: Tag = "latest" if latest else self._record.block.number
-        return standing(self._record, self._table, None, self._sender.account, at)
+        account = self._sender.account
+        return patiently(lambda: standing(self._record, self._table, None, account, block))
 
     def to_json(self) -> dict[str, Any]:
         """The outcome for programs."""

@@ -140,6 +140,12 @@ class Silenced(Demo):
         self._requester.close()
         self._chain.advance_to(self._chain.now() + 3 * DAY + 60)  # what the others were given lapses
         self._await_state("payable")
+        self.receipts = {
+            worker.address: [
+                worker._session.get(f"/v1/labels/0x{kept.leaf.hex()}/receipt") for kept in worker.receipts
+            ]
+            for worker in self.working
+        }
         path = f"{self._requester.campaigns[0].path}/payouts/me"
         self.payouts = {worker.address: worker._session.get(path) for worker in self.working}
 
@@ -164,7 +170,7 @@ def test_workers_redeem_after_the_operator_fell_silent(start: Callable[..., Left
     demo = left.demo
     assert isinstance(demo, Silenced)
     left.end_service()
-    by_labels, by_statement, *others = demo.working
+    by_labels, by_statement, by_receipts, *_ = demo.working
     terms = left.campaign.terms
     left.advance_to(terms.deadline + 60)
     bundles = save(tmp_path / "bundles.json", *demo.bundles[by_labels.address])
@@ -176,14 +182,16 @@ def test_workers_redeem_after_the_operator_fell_silent(start: Callable[..., Left
     paper = save(tmp_path / "payout.json", demo.payouts[by_statement.address])
     other = left.arguments(by_statement.wallet)
     assert ok(crowdledger("redeem", *other, "--statement", paper, "--json"))["due"] == str(stated)
+    third = left.arguments(by_receipts.wallet)
+    receipts = save(tmp_path / "receipts.json", {"receipts": demo.receipts[by_receipts.address]})
+    promised = len(by_receipts.receipts) * PER_LABEL
+    assert ok(crowdledger("redeem", *third, "--receipts", receipts, "--json"))["due"] == str(promised)
     waits = crowdledger("claim", *own)
     assert (waits.status, "paid from" in waits.err) == (2, True)
 
     left.advance_to(terms.deadline + 2 * terms.window + 60)
     ok(crowdledger_alone("claim", *own, "--json"))
     ok(crowdledger("claim", *other, "--json"))
-    assert left.balances([by_labels, by_statement]) == [earned, stated]
+    ok(crowdledger("claim", *third, "--json"))
+    assert left.balances([by_labels, by_statement, by_receipts]) == [earned, stated, promised]
     assert json.dumps(found).count(by_labels.wallet.secret().hex()) == 0
-    if others:
-        nothing = crowdledger("claim", *left.arguments(others[0].wallet))
-        assert nothing.status == 2

@@ -45,15 +45,15 @@ def of_event(topic: bytes, change: Any) -> Lie:
 
     def lie(method: str, params: list[Json], honest: Json) -> Json:
         if method == "eth_getLogs":
-            honest["result"] = [
-                event
-                for event in (
-                    change(event) if event["topics"][0] == "0x" + topic.hex() else event
-                    for event in honest["result"]
-                )
-                if event is not None
-            ]
+            honest["result"] = changed(honest["result"])
+        if method == "eth_getTransactionReceipt" and honest["result"]:
+            honest["result"]["logs"] = changed(honest["result"]["logs"])
         return honest
+
+    def changed(events: list[Json]) -> list[Json]:
+        ours = "0x" + topic.hex()
+        made = [change(event) if event["topics"][0] == ours else event for event in events]
+        return [event for event in made if event is not None]
 
     return lie
 
