@@ -26,7 +26,7 @@ library HeadTree {
         for (uint256 i; i < level; ++i) {
             path[i] = perfect(heads, ((position >> i) ^ 1) << i, i);
         }
-        return Heads.HeadProof(heads[position], position, path);
+        return Heads.HeadProof(_copy(heads[position]), position, path);
     }
 
     /// @dev The short proof of the latest head: the log knows it as it is.
@@ -34,7 +34,7 @@ library HeadTree {
         Heads.Head[] memory heads
     ) internal pure returns (Heads.HeadProof memory) {
         uint256 position = heads.length - 1;
-        return Heads.HeadProof(heads[position], position, new bytes32[](0));
+        return Heads.HeadProof(_copy(heads[position]), position, new bytes32[](0));
     }
 
     /// @dev The level of the peak over a position: peaks lie side by side, the highest first.
@@ -63,5 +63,12 @@ library HeadTree {
         bytes32 left = perfect(heads, from, level - 1);
         bytes32 right = perfect(heads, from + (uint256(1) << (level - 1)), level - 1);
         return keccak256(abi.encodePacked(left, right));
+    }
+
+    /// @dev Whoever changes a proof does not change the list.
+    function _copy(
+        Heads.Head memory head
+    ) private pure returns (Heads.Head memory) {
+        return Heads.Head(head.size, head.root, head.time);
     }
 }
