@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
 from ledger_service import heads
 from ledger_service.chain import spans
 from ledger_service.chain.client import Block, ChainClient
 from ledger_service.chain.provenance_log import ProvenanceLog
 from ledger_service.claims.interface import interfaces
+from ledger_service.claims.record import Progress
 from ledger_service.errors import BadInput, VerificationError
 from ledger_service.signing import keccak256
 
 ANCHORED = keccak256(b"Anchored(uint64,bytes32,uint64)")
-Progress = Callable[[str, int, int], None]
 
 
 def read_heads(

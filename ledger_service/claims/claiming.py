@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from ledger_service.chain import spans
 from ledger_service.chain.escrow_types import Claim
-from ledger_service.claims.record import Record
+from ledger_service.claims.record import Progress, Record
 from ledger_service.claims.standing import Standing
 from ledger_service.claims.tables import Table
 from ledger_service.claims.transact import Refused, Sender, patiently
@@ -18,7 +18,6 @@ from ledger_service.signing import keccak256
 CLAIMED = keccak256(b"Claimed(bytes32,address,address,uint256)")
 REDEEMED = keccak256(b"Redeemed(bytes32,address,uint256,uint256)")
 MOST_CLAIMS = 100  # in one transaction: some four million gas
-Progress = Callable[[str, int, int], None]
 
 
 @dataclass(frozen=True, slots=True)

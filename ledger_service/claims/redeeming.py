@@ -41,6 +41,16 @@ class Plan:
     notes: list[str] = field(default_factory=list)
     labels: int = 0
     statement: int = 0
+    leaves: set[bytes] = field(default_factory=set)
+
+
+def advise(plan: Plan, found: Standing) -> None:
+    """What to do beside redeeming."""
+    if found.payable and plan.demands:
+        plan.notes.append(
+            f"the settled payroll owes {found.payable} (minor units) that were not fetched: run "
+            "crowdledger claim, or what you ask for is counted too high until you do"
+        )
 
 
 def add_statement(plan: Plan, record: Record, found: Standing, saved: Iterable[SavedStatement]) -> None:
@@ -109,6 +119,8 @@ def add_receipts(
     fit: list[SavedReceipt] = []
     for one in _distinct(saved):
         reason = _unfit(one.label, one.index, record, found)
+        if one.leaf in plan.leaves:
+            reason = "its bundle is here too"
         if reason is None and one.receipt.receipt.deadline > record.now:
             reason = f"the operator has until {moment(one.receipt.receipt.deadline)} to log it"
         if reason:
@@ -141,8 +153,11 @@ def _add_fresh(
             del wanted[again]
             continue
         price = record.terms.label_price
-        plan.demands.append(Demand(data, f"{len(wanted)} labels at {price} (minor units) each"))
+        plan.demands.append(
+            Demand(data, f"{len(wanted)} label{'s' if len(wanted) > 1 else ''}, {price} (minor units) each")
+        )
         plan.labels += len(wanted) * price
+        plan.leaves |= wanted.keys()
         return
 
 

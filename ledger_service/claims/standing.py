@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from ledger_service.chain.client import Tag
 from ledger_service.chain.escrow_types import Account, Claim, Contest
@@ -75,10 +75,22 @@ def standing(
     )
 
 
-def reserved_share(record: Record) -> tuple[int, int]:
-    """What all redemptions ask for, and what the deposit has for them: (reserved, available)."""
-    state = record.state
-    total = state.pending_total if record.due_now else state.settled_total
+def after(found: Standing, statement: int, labels: int) -> Standing:
+    """Where the account would stand had it redeemed a statement, and so much by labels, more."""
+    book = found.book
+    wanted = replace(book, statement=max(book.statement, statement), labels=book.labels + labels)
+    return replace(found, book=wanted)
+
+
+def reserved_share(record: Record, block: Tag | None = None) -> tuple[int, int]:
+    """What all redemptions ask for, and what the deposit has for them: (reserved, available).
+
+    Args:
+        block: as of which block; the record's by default.
+    """
+    state = record.state if block is None else record.escrow.campaign(record.client, record.campaign, block)
+    settles = record.due_now and state.pending_root != bytes(32)
+    total = state.pending_total if settles else state.settled_total
     fee = total * record.terms.fee_bps // 10_000
     return state.reserved, max(0, state.deposited - total - fee)
 

@@ -75,8 +75,13 @@ def run(argv: Sequence[str]) -> int:
 
         def work(progress: chain_arguments.Progress) -> tuple[dict[str, Any], list[str]]:
             from ledger_service.claims.token import read_token
+            from ledger_service.errors import BadInput
 
             record = chain_arguments.record_of(given, client, progress)
+            if given.to in (record.terms.token, record.escrow.address):
+                raise BadInput(
+                    f"--to {given.to} is a contract of this campaign, which could never send it on"
+                )
             job = _Job(given, record, sender, read_token(client, record.terms.token), progress)
             job.everybody() if given.everybody else job.accounts(given.accounts or [sender.account])
             return job.to_json(), job.sentences()

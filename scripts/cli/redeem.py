@@ -109,6 +109,7 @@ class _Job:
         self._plan: Plan = Plan()
         self._before = self._after = self._stand(record.block.number)
         self._transactions: list[bytes] = []
+        self._block = record.block.number
 
     def plan(self, papers: _Papers, progress: chain_arguments.Progress) -> None:
         """Make the demands, without sending any.
@@ -129,17 +130,22 @@ class _Job:
             redeeming.add_labels(self._plan, record, found, papers.labels, known, self._sender)
         if papers.receipts:
             redeeming.add_receipts(self._plan, record, found, papers.receipts, self._sender)
+        redeeming.advise(self._plan, found)
 
     def send(self, progress: chain_arguments.Progress) -> None:
-        """Make the demands."""
+        """Make the demands; with --dry-run, only find out where they would lead."""
         from ledger_service.claims import redeeming
+        from ledger_service.claims.standing import after
 
         demands = [] if self._given.dry_run else self._plan.demands
         for number, demand in enumerate(demands, start=1):
             receipt = redeeming.redeem(self._record, self._sender, demand)
             self._transactions.append(receipt.transaction)
             self._after = self._stand(receipt.block_number)
+            self._block = receipt.block_number
             progress("redeem", number, len(demands))
+        if self._given.dry_run:
+            self._after = after(self._before, self._plan.statement, self._plan.labels)
 
     def _stand(self, block: int) -> Standing:
         from ledger_service.claims.standing import standing
@@ -165,6 +171,7 @@ class _Job:
             "earned": str(after.earned),
             "received": str(after.book.paid),
             "due": str(after.rest),
+            "all_redemptions": dict(zip(("asked", "available"), map(str, self._share()), strict=True)),
             "transactions": ["0x" + one.hex() for one in self._transactions],
             "notes": plan.notes,
         }
@@ -178,21 +185,36 @@ class _Job:
         lines += [f"transaction 0x{one.hex()}" for one in self._transactions]
         if not self._plan.demands:
             lines.append("there is nothing to ask for")
+        is_due = "would be due" if self._given.dry_run else "is due"
         lines.append(
-            f"{after.account} has earned {show(after.earned)} by settled payrolls, redeemed "
-            f"{show(after.redeemed)} beyond that, received {show(after.book.paid)}, and is due "
+            f"{after.account} has earned {show(after.earned)} by settled payrolls and received "
+            f"{show(after.book.paid)}; with {show(after.redeemed)} redeemed beyond that it {is_due} "
             f"{show(after.rest)} more"
         )
-        if after.redeemed:
-            lines += _when(self._record, self._phases)
+        return lines + (self._when() if after.redeemed else [])
+
+    def _when(self) -> list[str]:
+        """When what is redeemed is paid, and whether all of it can be."""
+        from ledger_service.claims.phases import moment
+
+        phases, (reserved, available) = self._phases, self._share()
+        lines = [
+            f"what is redeemed is paid by crowdledger claim from {moment(phases.paid_from)} on; what is "
+            f"disputed, from {moment(phases.all_paid_from)} on, unless the arbiter is against it"
+        ]
+        if reserved > available:
+            lines.append(
+                f"all redemptions ask for {self._token.show(reserved)} so far and the deposit has "
+                f"{self._token.show(available)} for them: if it stays so, all are paid in proportion, from "
+                f"{moment(phases.all_paid_from)} on"
+            )
         return lines
 
+    def _share(self) -> tuple[int, int]:
+        """What all redemptions ask for, with what a dry run would add, and what is there for them."""
+        from ledger_service.claims.standing import reserved_share
+        from ledger_service.claims.transact import patiently
 
-def _when(record: Record, phases: Phases) -> list[str]:
-    from ledger_service.claims.phases import moment
-
-    return [
-        f"what is redeemed is paid by crowdledger claim from {moment(phases.paid_from)} on, unless it is "
-        f"disputed; then, and where all that is redeemed exceeds what the deposit has left (in proportion), "
-        f"from {moment(phases.all_paid_from)} on"
-    ]
+        reserved, available = patiently(lambda: reserved_share(self._record, self._block))
+        added = self._after.redeemed - self._before.redeemed if self._given.dry_run else 0
+        return reserved + added, available

@@ -118,6 +118,8 @@ def test_money_goes_elsewhere_only_by_its_owners_word(
     said = crowdledger("claim", *of(made, node_url, key_file(tmp_path, ada)), "--account", bob.address)
     assert (said.status, said.err) == (0, "")
     assert made.balance(bob.address) == 200
+    lost = crowdledger("claim", *of(made, node_url, key_file(tmp_path, ada)), "--to", world.token)
+    assert (lost.status, "could never send it on" in lost.err) == (2, True)
     typo = "0x" + "eE" * 20
     assert "wrong checksum" in crowdledger("claim", *of(made, node_url, tmp_path), "--to", typo).err
 

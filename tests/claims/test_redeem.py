@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from ledger_service.claims.anchors import ANCHORED
+from ledger_service.log.receipts import promise
 from ledger_service.payroll import PayrollEntry, encode_entries
 from tests.audit.builder import Builder
 from tests.audit.chain_world import DAY, ChainWorld
@@ -52,8 +53,9 @@ def test_labels_are_redeemed_and_paid_after_their_windows(
     to_deadline(silent)
     dry = crowdledger("redeem", *own, "--labels", first, second, "--dry-run")
     assert (dry.status, dry.err) == (0, "")
-    assert "would ask for 4 labels at 50000" in dry.out  # the fifth stands in both files, and counts once
-    assert "would ask for 8 labels at 50000" in dry.out
+    assert "would ask for 4 labels, 50000" in dry.out  # the fifth stands in both files, and counts once
+    assert "would ask for 8 labels, 50000" in dry.out
+    assert f"it would be due {12 * PRICE / 10**6:g} LUSD more" in dry.out
     assert silent.campaign.balance(ada.address) == 0
 
     said = crowdledger("redeem", *own, "--labels", first, second, "--json")
@@ -111,21 +113,27 @@ def test_a_statement_is_redeemed_and_everybody_claims(
 def test_receipts_of_labels_that_were_kept_out_of_the_log(
     silent: Silent, node_url: str, tmp_path: Path
 ) -> None:
-    ada, now = silent.worker(1), silent.made.place.now
+    ada, made, now = silent.worker(1), silent.made, silent.made.place.now
     own = of(silent.campaign, node_url, key_file(tmp_path, ada))
     receipts = [silent.receipt(1, answer, now + 60) for answer in ("one", "two")]
     late = silent.receipt(1, "three", silent.made.terms.deadline + 2 * DAY)
-    listed = save(tmp_path / "receipts.json", {"receipts": receipts})
+    logged = silent.labels(1)[0]
+    again = promise(made.entries[logged].leaf, now, made.domain, made.operator).to_json()
+    again |= {"entry": "0x" + made.entries[logged].raw.hex(), "index": logged}
+    listed = save(tmp_path / "receipts.json", {"receipts": [*receipts, again]})
+    bundle = save(tmp_path / "label.json", silent.label_bundle(logged, 106))
     mixed = save(tmp_path / "mixed.json", receipts[0], late, silent.receipt(2, "bob's", now))
     to_deadline(silent)
-    said = crowdledger("redeem", *own, "--receipts", listed, mixed)
+    said = crowdledger("redeem", *own, "--receipts", listed, mixed, "--labels", bundle)
     assert (said.status, said.err) == (0, "")
-    assert "asked for 2 labels at 50000" in said.out
+    assert "asked for 1 label, 50000" in said.out
+    assert "its bundle is here too" in said.out
+    assert "asked for 2 labels, 50000" in said.out
     assert "the operator has until" in said.out
     assert "it is of another worker" in said.out
     to_deadline(silent, 2)
     assert crowdledger("claim", *own).status == 0
-    assert silent.campaign.balance(ada.address) == 2 * PRICE
+    assert silent.campaign.balance(ada.address) == 3 * PRICE
 
 
 def test_papers_that_do_not_hold(silent: Silent, node_url: str, tmp_path: Path) -> None:
@@ -189,6 +197,7 @@ def test_what_a_settled_payroll_has_judged_is_not_redeemed(
     assert 0 < after < 12
     assert len([note for note in found["notes"] if "the settled payroll has judged it" in note]) == 12 - after
     assert found["earned"] == "70000"
+    assert "the settled payroll owes 70000 (minor units) that were not fetched" in found["notes"][-1]
     assert found["redeemed"]["labels"] == str(after * PRICE)
     assert found["phases"]["opens"] == made.terms.deadline + DAY // 2
     assert crowdledger("claim", *own).status == 0  # the payroll's part is paid at once
@@ -237,7 +246,9 @@ def test_disputed_redemptions_and_more_than_there_is(
     for number in (1, 2):
         own = of(silent.campaign, node_url, key_file(tmp_path, silent.worker(number)))
         labels = save(tmp_path / "labels", *[silent.label_bundle(i, 106) for i in silent.labels(number)[:10]])
-        assert crowdledger("redeem", *own, "--labels", labels).status == 0
+        said = crowdledger("redeem", *own, "--labels", labels)
+        assert said.status == 0
+    assert "all redemptions ask for 1 LUSD so far and the deposit has 0.5 LUSD for them" in said.out
     to_deadline(silent, 1)
     world.on_escrow(
         world.stranger, "disputeRedemption", silent.campaign.values, made.wallets[1].address, bytes(32)
