@@ -26,7 +26,8 @@ def digest(document: Any) -> bytes:
 
 def campaign_id(terms: dict[str, Any], chain_id: int, escrow: str) -> bytes:
     """Terms and campaign id (section 6)."""
-    names = "requester operator arbiter token feeBps window deadline bond labelPrice part brief".split()
+    names = ["requester", "operator", "arbiter", "token", "feeBps", "window", "deadline", "bond"]
+    names += ["labelPrice", "part", "brief"]
     words = [chain_id, int(escrow, 16)]
     words += [int(str(terms[name]), 16 if str(terms[name]).startswith("0x") else 10) for name in names]
     return bytes(keccak(b"".join(word.to_bytes(32, "big") for word in words)))
