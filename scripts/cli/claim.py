@@ -54,10 +54,11 @@ def parser() -> argparse.ArgumentParser:
     whom.add_argument(
         "--account",
         dest="accounts",
-        action="append",
+        action="extend",
+        nargs="+",
         type=chain_arguments.address,
         metavar="0xADDRESS",
-        help="claim for this account instead of your own; may be given several times",
+        help="claim for these accounts instead of your own",
     )
     whom.add_argument(
         "--everybody",
