@@ -274,6 +274,26 @@ contract PostTest is EscrowFixture {
         stageIs(Types.Stage.Pending);
     }
 
+    /// @dev What was earned since the disputed payroll is then redeemed, or goes back to the requester.
+    function test_a_dispute_near_the_deadline_leaves_no_time_for_another_payroll() public {
+        deposit(BUDGET);
+        vm.warp(DEADLINE - 2 * WINDOW);
+        bytes32 root = post(first());
+        vm.warp(DEADLINE - WINDOW - 1);
+        dispute();
+        PayrollReference.Position[] memory list = second();
+        list[0].increase = 5;
+        vm.warp(DEADLINE - 1);
+        reverts(Types.PayrollPending.selector, root);
+        tryToPost(list, EVIDENCE);
+        vm.warp(DEADLINE + WINDOW - 1);
+        reverts(Types.DeadlinePassed.selector, uint256(DEADLINE));
+        tryToPost(list, EVIDENCE);
+        escrow.settle(terms);
+        vm.warp(DEADLINE + 2 * WINDOW - 1);
+        same(escrow.refund(terms), 340_000_000, "refund");
+    }
+
     /// @dev One byte of a true update is changed, or none.
     function testFuzz_an_update_keeps_every_account_and_amount(
         uint64[3] memory amounts,
