@@ -119,8 +119,8 @@ class Rpc:
 
 def _refusal(method: str, error: object) -> RpcRefused | Reverted:
     if not isinstance(error, Mapping):
-        return RpcRefused(method, 0, _printable(str(error)[:_TEXT_LIMIT]))
-    code, message = error.get("code"), _printable(str(error.get("message"))[:_TEXT_LIMIT])
+        return RpcRefused(method, 0, printable(str(error)[:_TEXT_LIMIT]))
+    code, message = error.get("code"), printable(str(error.get("message"))[:_TEXT_LIMIT])
     data = error.get("data")
     if isinstance(data, Mapping):
         data = data.get("data")
@@ -133,8 +133,8 @@ def _refusal(method: str, error: object) -> RpcRefused | Reverted:
     return RpcRefused(method, code if isinstance(code, int) else 0, message)
 
 
-def _printable(text: str) -> str:
-    """A node's words without what a terminal would obey."""
+def printable(text: str) -> str:
+    """Somebody else's words without what a terminal would obey."""
     return "".join(sign if sign.isprintable() else "?" for sign in text)
 
 

@@ -69,16 +69,24 @@ def plan_many(
     calls: list[Call] = []
     refused: list[LeftOut] = []
     for start in range(0, len(claims), MOST_CLAIMS):
-        good, bad = _sift(record, sender, claims[start : start + MOST_CLAIMS])
-        refused += bad
-        if good:
-            data = record.escrow.claim_many(record.terms, good)
-            expected = _paid(record, "claimMany", sender.ask(data))
-            if expected:
-                calls.append(Call(data, tuple(claim.account for claim in good), expected))
+        part = claims[start : start + MOST_CLAIMS]
+        try:
+            call = _call(record, sender, part)
+        except Refused:
+            good, bad = _sift(record, sender, part)
+            refused += bad
+            call = _call(record, sender, good)
+        if call.expected:
+            calls.append(call)
         if progress:
             progress("ask the escrow", min(start + MOST_CLAIMS, len(claims)), len(claims))
     return calls, refused
+
+
+def _call(record: Record, sender: Sender, claims: Sequence[Claim]) -> Call:
+    data = record.escrow.claim_many(record.terms, claims)
+    expected = _paid(record, "claimMany", sender.ask(data))
+    return Call(data, tuple(claim.account for claim in claims), expected)
 
 
 def _sift(record: Record, sender: Sender, claims: Sequence[Claim]) -> tuple[list[Claim], list[LeftOut]]:

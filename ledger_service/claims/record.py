@@ -139,7 +139,7 @@ def read_record(
     if not client.code(address, head.number):
         raise NotYours(f"chain {client.chain_id} has no contract at {address}: another chain's escrow?")
     escrow = CampaignEscrow(interfaces(), address)
-    state = _state(escrow, client, campaign, head.number)
+    state = read_state(client, escrow, campaign, head.number)
     if not state.deposited:
         raise NotYours(
             f"the escrow {address} on chain {client.chain_id} knows no campaign 0x{campaign.hex()}: "
@@ -161,7 +161,12 @@ def read_record(
     )
 
 
-def _state(escrow: CampaignEscrow, client: ChainClient, campaign: bytes, block: int) -> CampaignState:
+def read_state(client: ChainClient, escrow: CampaignEscrow, campaign: bytes, block: int) -> CampaignState:
+    """The campaign in the escrow, as of a block.
+
+    Raises:
+        Unavailable: the node does not answer. Corrupt: not as this contract does.
+    """
     try:
         return escrow.campaign(client, campaign, block)
     except ValueError as error:

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
-from ledger_service.chain.client import Tag
 from ledger_service.chain.escrow_types import Account, Claim, Contest
 from ledger_service.claims.phases import moment, pending_words, phases
-from ledger_service.claims.record import Record
+from ledger_service.claims.record import Record, read_state
 from ledger_service.claims.tables import Table
 from ledger_service.errors import Conflict, LedgerError, NotYours
 
@@ -52,7 +51,7 @@ class Standing:
 
 
 def standing(
-    record: Record, table: Table | None, waiting: Table | None, account: str, at: Tag | None = None
+    record: Record, table: Table | None, waiting: Table | None, account: str, at: int | None = None
 ) -> Standing:
     """Where an account stands. `table` is the payroll in force, `waiting` the pending one.
 
@@ -82,13 +81,15 @@ def after(found: Standing, statement: int, labels: int) -> Standing:
     return replace(found, book=wanted)
 
 
-def reserved_share(record: Record, block: Tag | None = None) -> tuple[int, int]:
+def reserved_share(record: Record, block: int | None = None) -> tuple[int, int]:
     """What all redemptions ask for, and what the deposit has for them: (reserved, available).
 
     Args:
         block: as of which block; the record's by default.
     """
-    state = record.state if block is None else record.escrow.campaign(record.client, record.campaign, block)
+    state = record.state
+    if block is not None:
+        state = read_state(record.client, record.escrow, record.campaign, block)
     settles = record.due_now and state.pending_root != bytes(32)
     total = state.pending_total if settles else state.settled_total
     fee = total * record.terms.fee_bps // 10_000

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 
 from ledger_service.chain.client import Call, ChainClient
@@ -12,7 +13,7 @@ from ledger_service.errors import Corrupt
 from ledger_service.signing import keccak256
 
 MOST_DECIMALS = 36
-LONGEST_SYMBOL = 16
+_SYMBOL = re.compile(rb"[A-Za-z0-9][A-Za-z0-9.+$_-]{0,15}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,12 +57,11 @@ def _decimals(raw: bytes) -> int | None:
 
 
 def _symbol(raw: bytes) -> str | None:
-    """A string, or 32 bytes padded with zeroes as early tokens give; printable, without blanks, and short."""
+    """A string, or 32 bytes padded with zeroes as early tokens give; of plain signs, and short."""
     if len(raw) == WORD:
         text = raw.rstrip(b"\0")
     elif len(raw) >= 2 * WORD and int.from_bytes(raw[:WORD], "big") == WORD:
         text = raw[2 * WORD :][: int.from_bytes(raw[WORD : 2 * WORD], "big")]
     else:
         return None
-    plain = text.isascii() and text.isalnum()
-    return text.decode() if plain and len(text) <= LONGEST_SYMBOL else None
+    return text.decode() if _SYMBOL.fullmatch(text) else None

@@ -10,7 +10,7 @@ from typing import TypeVar
 from ledger_service.chain import abi
 from ledger_service.chain.client import Call, ChainClient, Receipt
 from ledger_service.chain.fees import FeeLimits, suggest
-from ledger_service.chain.rpc import Reverted, RpcRefused
+from ledger_service.chain.rpc import Reverted, RpcRefused, printable
 from ledger_service.chain.signer import LocalSigner, Transaction
 from ledger_service.claims.interface import interfaces
 from ledger_service.errors import Conflict, Unavailable, VerificationError
@@ -178,4 +178,4 @@ def ether(wei: int) -> str:
 
 def _refused(error: Reverted) -> Refused:
     words = abi.explain(error.data, interfaces()) if error.data else str(error)
-    return Refused("".join(sign if sign.isprintable() else "?" for sign in words), error.data)
+    return Refused(printable(words), error.data)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+from eth_abi.abi import encode
 
 from ledger_service.chain import spans
 from ledger_service.chain.client import ChainClient
@@ -15,6 +16,7 @@ from ledger_service.errors import LedgerError, Unavailable
 from tests.audit.chain_world import ChainWorld
 from tests.claims.liar import Json, liar
 from tests.claims.world import campaign, worker
+from tests.verify.rpc import endpoint
 
 
 def test_a_transaction_is_waited_for_and_given_up_in_words(world: ChainWorld) -> None:
@@ -99,3 +101,28 @@ def test_files_of_another_kind_are_refused_in_words(read: object, raw: bytes, tm
     assert callable(read)
     with pytest.raises(LedgerError):
         read(path)
+
+
+@pytest.mark.parametrize(
+    ("raw", "symbol"),
+    [
+        (b"USDC.e".ljust(32, b"\0"), "USDC.e"),
+        (encode(["string"], ["USD-1"]), "USD-1"),
+        (encode(["string"], ["\x1b[31mUSDC"]), None),
+        (encode(["string"], ["USDC and a long tail of words"]), None),
+        (encode(["string"], [""]), None),
+        (encode(["string"], ["USDC"])[:-32], None),
+        ((32).to_bytes(32, "big") + (2**255).to_bytes(32, "big") + b"USDC".ljust(32, b"\0"), None),
+        (b"", None),
+    ],
+)
+def test_a_symbol_is_plain_or_none(raw: bytes, symbol: str | None) -> None:
+    def answer(method: str, params: list[Json]) -> Json:
+        if method == "eth_call":
+            return "0x" + raw.hex()
+        return {"hash": "0x" + "00" * 32} if method == "eth_getBlockByNumber" else "0x1"
+
+    with endpoint(answer) as (url, _):
+        client = ChainClient.connect(url)
+        assert read_token(client, "0x" + "11" * 20).symbol == symbol
+        client.close()
