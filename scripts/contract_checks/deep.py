@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import dataclasses
 import json
+import signal
 import sys
 import time
 from collections.abc import Callable, Sequence
@@ -102,6 +103,7 @@ def perform(name: str) -> dict[str, object]:
 
 
 if __name__ == "__main__":
+    signal.signal(signal.SIGTERM, signal.default_int_handler)  # so that no forge is left behind
     try:
         sys.exit(main(sys.argv[1:]))
     except KeyboardInterrupt:

@@ -66,7 +66,8 @@ def judge(expected: list[str], results: dict[str, dict[str, Any]]) -> Outcome:
             said = {PROVED: "proved", REFUTED: "refuted", **MEANINGS}.get(code, f"halmos says {code}")
             wrong.append(f"{name} should be {'refuted' if wanted else 'proved'}, but: {said}")
     proved = sum(not name.endswith(FALSE) and one["exitcode"] == PROVED for name, one in results.items())
-    summary = f"{proved} theorems proved, {len(results) - proved} checks refuted or open"
+    refuted = sum(name.endswith(FALSE) and one["exitcode"] == REFUTED for name, one in results.items())
+    summary = f"{proved} theorems proved, {refuted} false ones refuted"
     figures = {
         name: {"exitcode": r["exitcode"], "seconds": seconds(r), "paths": r.get("num_paths")}
         for name, r in results.items()

@@ -9,10 +9,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from scripts.contract_checks.project import CONTRACTS
+from scripts.contract_checks import project
 from scripts.programs import Stop
 
-LIST = CONTRACTS / "mutants.toml"
 NAME = re.compile(r"[a-z0-9]+(-[a-z0-9]+)*")
 TEST = re.compile(r"\w+\.\w+")
 TEXTS = ("name", "about", "file", "within", "before", "after", "killer")
@@ -30,6 +29,7 @@ class Mutant:
         within: the function to look in; empty for the whole file.
         before: text that occurs there exactly once.
         after: what stands there instead.
+        every: the text occurs twice or more and is replaced everywhere.
         killer: `Contract.test` that is tried first; empty where it is not known yet.
         quick: part of every run of the tests.
     """
@@ -40,16 +40,23 @@ class Mutant:
     within: str
     before: str
     after: str
+    every: bool
     killer: str
     quick: bool
 
 
-def load(path: Path = LIST) -> list[Mutant]:
+def kept() -> Path:
+    """Where the list is."""
+    return project.CONTRACTS / "mutants.toml"
+
+
+def load(path: Path | None = None) -> list[Mutant]:
     """The list as it is kept.
 
     Raises:
         Stop: it cannot be read, or breaks one of its rules; the text names every entry that does.
     """
+    path = path or kept()
     try:
         entries = tomllib.loads(path.read_text("utf-8")).get("mutant", [])
     except (OSError, tomllib.TOMLDecodeError) as error:
@@ -59,12 +66,14 @@ def load(path: Path = LIST) -> list[Mutant]:
     wrong += [f"{name}: this name occurs twice" for name in sorted({n for n in names if names.count(n) > 1})]
     if wrong:
         raise Stop(f"{path.name}:\n  " + "\n  ".join(wrong))
-    return [Mutant(**{"within": "", "killer": "", "quick": False, **entry}) for entry in entries]
+    return [
+        Mutant(**{"within": "", "every": False, "killer": "", "quick": False, **entry}) for entry in entries
+    ]
 
 
 def faults(entry: dict[str, object]) -> list[str]:
     """What is wrong with one entry by itself."""
-    kinds = {**dict.fromkeys(TEXTS, str), "quick": bool}
+    kinds = {**dict.fromkeys(TEXTS, str), "every": bool, "quick": bool}
     found = [f"there is no {member} in a mutant" for member in entry if member not in kinds]
     found += [f"{member} is missing" for member in NEEDED if member not in entry]
     found += [
@@ -84,10 +93,10 @@ def faults(entry: dict[str, object]) -> list[str]:
     return found
 
 
-def stale(mutants: Sequence[Mutant], project: Path = CONTRACTS) -> list[str]:
+def stale(mutants: Sequence[Mutant]) -> list[str]:
     """The entries that the sources and tests have left behind, one sentence each."""
-    tests = known_tests(project)
-    found = [fault for mutant in mutants if (fault := misplaced(mutant, project))]
+    tests = known_tests(project.CONTRACTS)
+    found = [fault for mutant in mutants if (fault := misplaced(mutant, project.CONTRACTS))]
     return found + [
         f"{mutant.name}: there is no test {mutant.killer}"
         for mutant in mutants
@@ -95,18 +104,20 @@ def stale(mutants: Sequence[Mutant], project: Path = CONTRACTS) -> list[str]:
     ]
 
 
-def misplaced(mutant: Mutant, project: Path) -> str | None:
-    """Why the mutant cannot be put into the project, if it cannot."""
-    path = project / mutant.file
+def misplaced(mutant: Mutant, folder: Path) -> str | None:
+    """Why the mutant cannot be put into a project, if it cannot."""
+    path = folder / mutant.file
     if not path.is_file():
         return f"{mutant.name}: there is no {mutant.file}"
     count = len(positions(mutant, path.read_text("utf-8")))
     place = f"{mutant.within} of {mutant.file}" if mutant.within else mutant.file
+    if mutant.every:
+        return None if count > 1 else f"{mutant.name}: its text does not occur more than once in {place}"
     return None if count == 1 else f"{mutant.name}: its text occurs {count} times in {place}, not once"
 
 
 def positions(mutant: Mutant, text: str) -> list[int]:
-    """Where in the source the text to be replaced begins; exactly one place for a good entry."""
+    """Where in the source the texts to be replaced begin."""
     found = re.finditer(re.escape(mutant.before), text)
     places = bodies(text, mutant.within) if mutant.within else [(0, len(text))]
     return [
@@ -125,11 +136,11 @@ def bodies(text: str, function: str) -> list[tuple[int, int]]:
     return [match.span() for match in re.finditer(shape, text, re.MULTILINE | re.DOTALL)]
 
 
-def known_tests(project: Path = CONTRACTS) -> set[str]:
+def known_tests(folder: Path) -> set[str]:
     """`Contract.test` of every test in the test folder; what a contract inherits counts as its own too."""
     own: dict[str, set[str]] = {}
     parents: dict[str, list[str]] = {}
-    for path in (project / "test").rglob("*.sol"):
+    for path in (folder / "test").rglob("*.sol"):
         pieces = re.split(r"^(?:abstract )?contract (\w+)", path.read_text("utf-8"), flags=re.MULTILINE)
         for name, body in zip(pieces[1::2], pieces[2::2], strict=True):
             own[name] = set(re.findall(r"function ((?:test|invariant)\w+)", body))
@@ -142,22 +153,23 @@ def inherited(name: str, own: dict[str, set[str]], parents: dict[str, list[str]]
     return own.get(name, set()).union(*(inherited(p, own, parents) for p in parents.get(name, [])))
 
 
-def apply(mutant: Mutant, project: Path) -> None:
+def apply(mutant: Mutant, folder: Path) -> None:
     """Put the mutant into a copy of the project.
 
     Raises:
         Stop: its text does not occur exactly once.
     """
-    if fault := misplaced(mutant, project):
+    if fault := misplaced(mutant, folder):
         raise Stop(fault)
-    path = project / mutant.file
+    path = folder / mutant.file
     text = path.read_text("utf-8")
-    [start] = positions(mutant, text)
-    path.write_text(text[:start] + mutant.after + text[start + len(mutant.before) :], "utf-8")
+    for start in reversed(positions(mutant, text)):
+        text = text[:start] + mutant.after + text[start + len(mutant.before) :]
+    path.write_text(text, "utf-8")
 
 
 def changed(mutant: Mutant, text: str) -> list[tuple[int, int]]:
     """What the mutant changes of the source: first and last + 1 character, equal for what is inserted."""
-    [start] = positions(mutant, text)
     steps = difflib.SequenceMatcher(None, mutant.before, mutant.after, autojunk=False).get_opcodes()
-    return [(start + a, start + b) for kind, a, b, _, _ in steps if kind != "equal"]
+    spans = [(a, b) for kind, a, b, _, _ in steps if kind != "equal"]
+    return [(start + a, start + b) for start in positions(mutant, text) for a, b in spans]

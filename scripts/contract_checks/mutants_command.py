@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import dataclasses
 import json
+import signal
 import sys
 import time
 from collections.abc import Sequence
@@ -108,7 +109,7 @@ def run(wanted: Sequence[Mutant], given: argparse.Namespace) -> int:
 
     verdicts = mutation.run(wanted, given.jobs, tell)
     if given.record:
-        count = suggest.record(mutants.LIST, {v.mutant.name: v.by for v in verdicts if v.by})
+        count = suggest.record(mutants.kept(), {v.mutant.name: v.by for v in verdicts if v.by})
         say(f"{count} entries of the list have another killer now")
     summary = summarise(verdicts, time.monotonic() - begin)
     if given.json:
@@ -145,6 +146,7 @@ def show_failures(verdicts: Sequence[Verdict]) -> None:
 
 
 if __name__ == "__main__":
+    signal.signal(signal.SIGTERM, signal.default_int_handler)  # so that no forge is left behind
     try:
         sys.exit(main(sys.argv[1:]))
     except KeyboardInterrupt:

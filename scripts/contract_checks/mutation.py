@@ -116,13 +116,15 @@ def judged(
 
 
 def judge(mutant: Mutant, clean: Path, copies: Path, stop: threading.Event) -> Verdict:
-    """Run tests on one mutant until one notices: its killer, the unit and fuzz tests, the invariants."""
+    """Run tests on one mutant until one notices: the nearest, all unit and fuzz tests, the invariants."""
     copy = copies / mutant.name
     shutil.copytree(clean, copy)
     mutants.apply(mutant, copy)
-    rounds = [("--no-match-test", INVARIANTS), ("--match-test", INVARIANTS, "--fail-fast")]
-    if mutant.killer:
-        rounds.insert(0, matching([mutant.killer]))
+    rounds = [
+        nearest(mutant, clean),
+        ("--no-match-test", INVARIANTS),
+        ("--match-test", INVARIANTS, "--fail-fast"),
+    ]
     seconds = 0.0
     try:
         for options in rounds:
@@ -136,6 +138,16 @@ def judge(mutant: Mutant, clean: Path, copies: Path, stop: threading.Event) -> V
     finally:
         project.remove(copy)
     return Verdict(mutant, "survived", "", "", seconds)
+
+
+def nearest(mutant: Mutant, clean: Path) -> tuple[str, ...]:
+    """The tests to try first: the killer, or those in whose names the mutant's source or function occurs."""
+    if mutant.killer:
+        return matching([mutant.killer])
+    words = [word.lower() for word in (Path(mutant.file).stem, mutant.within.strip("_")) if word]
+    tests = [test for test in mutants.known_tests(clean) if any(word in test.lower() for word in words)]
+    chosen = [test for test in tests if not test.partition(".")[2].startswith("invariant")]
+    return matching(chosen) if chosen else ("--no-match-test", INVARIANTS)
 
 
 def decided(mutant: Mutant, results: Results, seconds: float) -> Verdict | None:

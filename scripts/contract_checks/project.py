@@ -67,15 +67,7 @@ def call(
     Raises:
         Stopped: `stop` was set.
     """
-    process = subprocess.Popen(
-        [str(part) for part in command],
-        cwd=folder,
-        env={**environment(), **(more or {})},
-        stdin=subprocess.DEVNULL,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        start_new_session=True,
-    )
+    process = start(command, folder, {**environment(), **(more or {})})
     last = time.monotonic() + (patience or float("inf"))
     try:
         while True:
@@ -90,6 +82,21 @@ def call(
     except BaseException:
         end_session(process)
         raise
+
+
+def start(
+    command: Sequence[str | Path], folder: Path, variables: Mapping[str, str]
+) -> subprocess.Popen[bytes]:
+    """Start a program whose output is read later."""
+    return subprocess.Popen(
+        [str(part) for part in command],
+        cwd=folder,
+        env=dict(variables),
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        start_new_session=True,
+    )
 
 
 def ended(status: int | None, out: bytes, errors: bytes) -> Ended:

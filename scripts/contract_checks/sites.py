@@ -21,7 +21,7 @@ from typing import Any
 from ledger_service.chain.compile import compiler_input
 from scripts.contract_checks import mutants, project
 from scripts.contract_checks.mutants import Mutant
-from scripts.programs import ROOT, Stop
+from scripts.programs import Stop
 
 Node = dict[str, Any]
 LEFT_OUT = ("src/local/",)  # a token for local chains, without value
@@ -54,31 +54,32 @@ class Site:
     shape: str
 
 
-def uncovered(listed: Sequence[Mutant], root: Path = ROOT) -> list[Site]:
+def uncovered(listed: Sequence[Mutant]) -> list[Site]:
     """The places that no mutant of the list changes."""
     changes = []
     for mutant in listed:
-        text = (root / "contracts" / mutant.file).read_text("utf-8")
-        if len(mutants.positions(mutant, text)) == 1:
-            changes += [(mutant.file, span) for span in mutants.changed(mutant, text)]
+        text = (project.CONTRACTS / mutant.file).read_text("utf-8")
+        changes += [(mutant.file, span) for span in mutants.changed(mutant, text)]
     return [
         site
-        for site in sites(root)
+        for site in sites()
         if not any(file == site.file and a <= site.end and site.start <= b for file, (a, b) in changes)
     ]
 
 
-def sites(root: Path = ROOT) -> list[Site]:
+def sites() -> list[Site]:
     """Every place of `contracts/src`, in the order of the sources.
 
     Raises:
         Stop: the contracts do not compile.
     """
-    trees = {file: tree for file, tree in syntax_trees(root).items() if file.startswith("src/")}
+    trees = {
+        file: tree for file, tree in syntax_trees(project.CONTRACTS.parent).items() if file.startswith("src/")
+    }
     variables = {node["id"] for tree in trees.values() for node in below(tree) if node.get("stateVariable")}
     found: list[Site] = []
     for file, tree in trees.items():
-        source = (root / "contracts" / file).read_bytes()
+        source = (project.CONTRACTS / file).read_bytes()
         if not file.startswith(LEFT_OUT):
             found += _Reader(file, source, tree, variables).sites()
     return found

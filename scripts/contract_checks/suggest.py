@@ -7,14 +7,15 @@ import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from scripts.contract_checks.mutants import TEXTS, Mutant, positions
-from scripts.contract_checks.project import CONTRACTS
+from scripts.contract_checks import project
+from scripts.contract_checks.mutants import NEEDED, TEXTS, Mutant, positions
 from scripts.contract_checks.sites import CONDITION, Site
 
+MEMBER = re.compile(r"^\w+ = (?:'''.*?'''|.*?)$", re.MULTILINE | re.DOTALL)
 BLOCK_FOLLOWS = re.compile(r"(\)|\belse|\bdo)\s*$")
 
 
-def suggestions(places: Sequence[Site], taken: Sequence[str], project: Path = CONTRACTS) -> list[Mutant]:
+def suggestions(places: Sequence[Site], taken: Sequence[str]) -> list[Mutant]:
     """A mutant for each place: a condition that never holds, a statement that is left out.
 
     Args:
@@ -23,7 +24,7 @@ def suggestions(places: Sequence[Site], taken: Sequence[str], project: Path = CO
     names = list(taken)
     made = []
     for place in places:
-        text = (project / place.file).read_text("utf-8")
+        text = (project.CONTRACTS / place.file).read_text("utf-8")
         name = free_name(place, names)
         names.append(name)
         made.append(mutant(place, text, name))
@@ -39,7 +40,9 @@ def mutant(place: Site, text: str, name: str) -> Mutant:
         instead = "false" if place.shape == CONDITION else "{}" if BLOCK_FOLLOWS.search(lead) else ""
         before = text[end - len(lead) - len(tail) - (place.end - place.start) : end]
         after = (lead + instead + tail).rstrip()
-        made = Mutant(name, sentence(place, text), place.file, place.function, before, after, "", False)
+        made = Mutant(
+            name, sentence(place, text), place.file, place.function, before, after, False, "", False
+        )
         if len(positions(made, text)) <= 1:
             return made
         start = line_start(text, start - 1)
@@ -76,11 +79,11 @@ def entry(listed: Mutant) -> str:
     """A mutant as it stands in the list."""
     lines = ["[[mutant]]"]
     for member in TEXTS:
-        if value := getattr(listed, member):
+        value = getattr(listed, member)
+        if member in NEEDED or value:
             lines.append(f"{member} = {quoted(value)}")
-        elif member == "after":
-            lines.append('after = ""')
-    return "\n".join([*lines, *(["quick = true"] if listed.quick else [])]) + "\n"
+    lines += [f"{member} = true" for member in ("every", "quick") if getattr(listed, member)]
+    return "\n".join(lines) + "\n"
 
 
 def quoted(text: str) -> str:
@@ -105,13 +108,9 @@ def record(path: Path, killers: Mapping[str, str]) -> int:
         named = re.search(r'^name = "(.*)"$', block, re.MULTILINE)
         if named is None or named[1] not in killers:
             continue
-        line = f'killer = "{killers[named[1]]}"\n'
         kept = re.sub(r"^killer = .*\n", "", block, flags=re.MULTILINE)
-        body, quick, rest = kept.partition("quick = ")
-        if not quick:
-            rest = kept[len(kept.rstrip("\n")) + 1 :]
-            body = kept[: len(kept) - len(rest)]
-        blocks[i] = body + line + quick + rest
+        *_, last = MEMBER.finditer(kept)
+        blocks[i] = f'{kept[: last.end()]}\nkiller = "{killers[named[1]]}"{kept[last.end() :]}'
         changed += blocks[i] != block
     path.write_text("".join(blocks), "utf-8")
     return changed
