@@ -82,14 +82,19 @@ def get_receipt(service: Running, caller: Caller, leaf: Leaf) -> ReceiptBody:
     "/{leaf}/bundle",
     summary="Get a label's proof",
     response_class=Response,
-    responses={**json_bundle(examples.LABEL_BUNDLE), **responses(Unauthenticated, NotYours)},
+    responses={**json_bundle(examples.LABEL_BUNDLE), **responses(Unauthenticated, NotYours, Conflict)},
 )
-def get_bundle(service: Running, caller: Caller, leaf: Leaf) -> Response:
-    """Everything that proves one label; for its worker, the requester and the campaign's auditors."""
+def get_bundle(service: Running, caller: Caller, leaf: Leaf, anchored: bool = False) -> Response:
+    """Everything that proves one label; for its worker, the requester and the campaign's auditors.
+
+    With `anchored`, under a head that is on the chain for good, so that the label can be redeemed from the
+    escrow; without its judgement where that is not on the chain yet.
+    """
     with service.store.begin() as uow:
         row = _readable(uow, service, caller, leaf)
         campaign = uow.campaigns.get(row.campaign)
-        (made,) = Prover(uow, service.ledger, campaign).labels([row])
+        prover = Prover(uow, service.ledger, campaign)
+        made = prover.anchored_label(row) if anchored else prover.labels([row])[0]
     return Response(made, media_type=BUNDLE)
 
 

@@ -24,8 +24,8 @@ writing; in the next, anybody can dispute it; in a third the arbiter rules. Then
 
   --statement  what the operator signed that you have earned in all: your payment bundle, or the saved answer
                of GET /v1/campaigns/{id}/payouts/me. Pays what it says beyond the settled payroll.
-  --labels     label bundles (GET /v1/labels/{leaf}/bundle), saved after their head was anchored. Each label
-               that no settled payroll has judged pays the price that the campaign's terms name.
+  --labels     label bundles (GET /v1/labels/{leaf}/bundle?anchored=true), under a head that is anchored. Each
+               label that no settled payroll has judged pays the price that the campaign's terms name.
   --receipts   the saved answers of POST /v1/labels or GET /v1/labels/{leaf}/receipt: for labels that the
                operator acknowledged and then kept out of the log, or whose bundles you do not have.
 

@@ -125,8 +125,8 @@ def test_workers_claim_with_the_service_stopped_and_its_database_gone(
 
 
 class Silenced(Demo):
-    """Half of the workers answer; what they answered is anchored and saved; then the operator has no money to
-    write to the chain, and what it still signs reaches nobody but those who ask it."""
+    """Half of the workers answer, and that is anchored. Then the operator has no money to write to the chain, and
+    what it still judges and signs reaches nobody but those who ask and save it."""
 
     def _label(self) -> None:
         self.working = self.workers[: len(self.workers) // 2]
@@ -135,11 +135,11 @@ class Silenced(Demo):
         self.working = [worker for worker in self.working if worker.receipts]
         assert sum(len(worker.receipts) for worker in self.working) < expected
         self._await_anchor(1 + max(kept.index for worker in self.working for kept in worker.receipts))
-        self.bundles = {worker.address: self._bundles(worker) for worker in self.working}
         self._chain.endow([self._info.operator], 0)
         self._requester.close()
         self._chain.advance_to(self._chain.now() + 3 * DAY + 60)  # what the others were given lapses
         self._await_state("payable")
+        self.bundles = {worker.address: self._bundles(worker) for worker in self.working}
         self.receipts = {
             worker.address: [
                 worker._session.get(f"/v1/labels/0x{kept.leaf.hex()}/receipt") for kept in worker.receipts
@@ -150,7 +150,7 @@ class Silenced(Demo):
         self.payouts = {worker.address: worker._session.get(path) for worker in self.working}
 
     def _await_anchor(self, size: int) -> None:
-        """Wait until the chain has a head over so many entries, and the service knows it."""
+        """Wait until the chain has a head over so many entries."""
         log = ProvenanceLog(interfaces(), self._info.domain.verifying_contract)
         client = ChainClient.connect(self._chain.url)
         give_up = time.monotonic() + PATIENCE
@@ -158,11 +158,10 @@ class Silenced(Demo):
             assert time.monotonic() < give_up, f"{known} of {size} entries are anchored"
             time.sleep(0.5)
         client.close()
-        time.sleep(2)
 
     def _bundles(self, worker: Worker) -> list[bytes]:
         paths = [f"/v1/labels/0x{kept.leaf.hex()}/bundle" for kept in worker.receipts]
-        return [commitments.canonical(worker._session.get(path)) for path in paths]
+        return [commitments.canonical(worker._session.get(path, anchored="true")) for path in paths]
 
 
 def test_workers_redeem_after_the_operator_fell_silent(start: Callable[..., Left], tmp_path: Path) -> None:
