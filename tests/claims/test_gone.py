@@ -125,8 +125,8 @@ def test_workers_claim_with_the_service_stopped_and_its_database_gone(
 
 
 class Silenced(Demo):
-    """Half of the workers answer, and that is anchored. Then the operator has no money to write to the chain, and
-    what it still judges and signs reaches nobody but those who ask and save it."""
+    """Half of the workers answer, and that is anchored. Then the operator has no money to write to the
+    chain, and what it still judges and signs reaches nobody but those who ask and save it."""
 
     def _label(self) -> None:
         self.working = self.workers[: len(self.workers) // 2]
