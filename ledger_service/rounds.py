@@ -12,7 +12,7 @@ from collections.abc import Callable
 
 from ledger_service.chain.contracts import CampaignState, Stage
 from ledger_service.errors import Corrupt
-from ledger_service.flow import anchor, assign, fund, infer, repost, review, settle
+from ledger_service.flow import anchor, assign, fund, infer, repost, review, settle, watch
 from ledger_service.retries import Retries
 from ledger_service.service import Service
 from ledger_service.store.payouts import PayrollRow
@@ -64,7 +64,7 @@ class Rounds:
         self._fruitless: dict[bytes, tuple[object, float]] = {}
         # When the contract is asked about a payroll next, by campaign, number, and whether it is disputed.
         self._looks: dict[tuple[bytes, int, bool], int] = {}
-        self._voided: dict[bytes, str] = {}
+        self._said: set[str] = set()
         self._collected: set[bytes] = set()
         self._anchored_at = float("-inf")
 
@@ -89,9 +89,18 @@ class Rounds:
 
     def _take(self, campaign: bytes) -> bool:
         with self._service.store.begin() as uow:
-            state = uow.campaigns.get(campaign).state
-        step = self._steps.get(state)
+            row = uow.campaigns.get(campaign)
+            news = watch.news(uow, self._service.ledger, row)
+        for sentence in news:
+            self._say(logging.WARNING, sentence)
+        step = self._steps.get(row.state)
         return step is not None and step(campaign)
+
+    def _say(self, level: int, sentence: str) -> None:
+        """Say something once a start."""
+        if sentence not in self._said:
+            self._said.add(sentence)
+            _log.log(level, "%s", sentence)
 
     def _published(self, campaign: bytes) -> bool:
         with self._service.store.begin() as uow:
@@ -178,9 +187,7 @@ class Rounds:
             if settle.finish(uow, campaign):
                 return True
             said = repost.describe(uow, self._service.ledger, campaign)
-        if self._voided.get(campaign) != said:  # once a start, and again when there is something new to say
-            self._voided[campaign] = said
-            _log.error("alarm: %s", said)
+        self._say(logging.ERROR, "alarm: " + said)
         return False
 
     def _window_is_over(self, payroll: PayrollRow, window: int, disputed: bool) -> bool:

@@ -246,6 +246,58 @@ def test_a_dispute_is_asked_about_at_once_and_its_time_is_known(world: World, ru
     assert world.state(ask) == "posted"
 
 
+def warnings(caplog: pytest.LogCaptureFixture) -> list[str]:
+    """What was said to be looked at, since the last time."""
+    said = [record.getMessage() for record in caplog.records if record.levelno == logging.WARNING]
+    caplog.clear()
+    return said
+
+
+def test_a_dispute_is_said_once_and_so_is_its_ruling(
+    world: World, run: Running, ask: Ask, caplog: pytest.LogCaptureFixture
+) -> None:
+    warnings(caplog)
+    dispute(run, ask)
+    for _ in range(3):
+        run.later(60)
+        run.run()
+    (said,) = warnings(caplog)
+    until = run.chain.disputed_at + 2 * WINDOW
+    for word in (DISPUTER, REASON, ask.terms.arbiter, f"until {until}", ask.campaign.hex()):
+        assert word in said
+    run.happens("Ruled", ask, epoch="1", upheld=False)
+    run.chain.stage = Stage.CONFIRMED
+    run.run()
+    run.run()
+    (said,) = warnings(caplog)
+    assert "let it stand" in said
+
+
+def test_what_is_redeemed_after_the_deadline_is_said_whenever_it_changes(
+    world: World, run: Running, ask: Ask, caplog: pytest.LogCaptureFixture
+) -> None:
+    void(run, ask)
+    world.clock.time = ask.terms.deadline
+    ada = wallet("ada").address
+    warnings(caplog)
+    run.run()
+    assert warnings(caplog) == []
+    for args in ({"statement": "360000", "labels": "0"}, {"statement": "360000", "labels": "50000"}):
+        run.happens("Redeemed", ask, account=ada, **args)
+        run.run()
+        run.run()
+        (said,) = warnings(caplog)
+        assert f"{ada} redeems {args['statement']} by a statement and {args['labels']} by labels" in said
+    run.happens("RedemptionDisputed", ask, account=ada, disputer=DISPUTER, reason=REASON)
+    run.run()
+    (said,) = warnings(caplog)
+    assert f"disputed by {DISPUTER}" in said
+    run.happens("RedemptionRuled", ask, account=ada, upheld=True)
+    run.run()
+    (said,) = warnings(caplog)
+    assert "is void" in said
+
+
 def test_statements_hold_for_every_later_payroll(world: World, run: Running, ask: Ask) -> None:
     """The contract takes a statement whose number is not above the pending payroll's."""
     void(run, ask)
