@@ -14,8 +14,6 @@ from ledger_service.signing import keccak256
 from ledger_service.terms import TUPLE, Terms
 
 POST = keccak256(f"post({TUPLE},bytes,uint64)".encode())[:4]
-# A transaction posts a campaign's payroll once; a lying node could repeat the beginning of such a call.
-MOST_CALLS = 16
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,20 +71,21 @@ def rebuild(campaign: bytes, terms: Terms, posted: Posted, calldata: bytes) -> T
     """The table of a posted payroll, from the calldata of its transaction.
 
     The transaction may call the escrow itself, or another contract (a multi-signature wallet, a multicall)
-    that passes the call of `post` on: it stands in the calldata in one piece, wherever. Only a table that has
-    the posted root, and so the campaign, the number of positions and every amount, is taken.
+    that passes the call of `post` on: it stands in the calldata in one piece, wherever, and whatever stands
+    before it. Only a table that has the posted root, and so the campaign, the number of positions and every
+    amount, is taken.
 
     Raises:
         VerificationError: there is no such table in the calldata.
     """
-    found = None
+    other = False
     for raw in _entries(terms, calldata):
-        found = _table(campaign, posted, raw)
-        if found is not None and payroll.root(campaign, found.owed) == posted.root:
-            _check_total(found)
-            return found
+        table = _table(campaign, posted, raw)
+        if table is not None and payroll.root(campaign, table.owed) == posted.root:
+            return table
+        other = other or len(raw) == posted.count * payroll.ENTRY_BYTES
     where = f"payroll {posted.epoch}, posted by transaction 0x{posted.transaction.hex()}"
-    if found is not None:
+    if other:
         raise VerificationError(
             f"{where}: the table in its calldata has another root than 0x{posted.root.hex()}"
         )
@@ -99,10 +98,7 @@ def rebuild(campaign: bytes, terms: Terms, posted: Posted, calldata: bytes) -> T
 def _entries(terms: Terms, calldata: bytes) -> Iterator[bytes]:
     """The packed entries of every call of `post` with these terms that stands in the calldata."""
     begins, at = POST + terms.encode(), -1
-    for _ in range(MOST_CALLS):
-        at = calldata.find(begins, at + 1)
-        if at < 0:
-            return
+    while (at := calldata.find(begins, at + 1)) >= 0:
         arguments = memoryview(calldata)[at + len(POST) :]
         raw = _bytes_argument(arguments, len(begins) - len(POST))
         if raw is not None:
@@ -123,18 +119,12 @@ def _uint(arguments: memoryview, at: int) -> int | None:
 
 
 def _table(campaign: bytes, posted: Posted, raw: bytes) -> Table | None:
+    """The table in these bytes, if it has the posted number of positions and total: the root costs more."""
     if len(raw) != posted.count * payroll.ENTRY_BYTES:
         return None
     try:
         entries = payroll.parse_entries(raw)
     except BadInput:
         return None
-    return Table(campaign, posted, tuple((entry.account, entry.cumulative) for entry in entries))
-
-
-def _check_total(table: Table) -> None:
-    total = sum(amount for _, amount in table.owed)
-    if total != table.posted.total:
-        raise VerificationError(
-            f"total of payroll {table.posted.epoch}", expected=str(table.posted.total), found=str(total)
-        )
+    owed = tuple((entry.account, entry.cumulative) for entry in entries)
+    return Table(campaign, posted, owed) if sum(amount for _, amount in owed) == posted.total else None

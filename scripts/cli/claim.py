@@ -174,7 +174,8 @@ class _Job:
             try:
                 paid = claiming.pay(self._record, self._sender, call, self._given.to)
             except LedgerError as error:
-                error.add_note(f"{len(self._payments)} accounts were paid before that, and stay paid")
+                if self._payments:
+                    error.add_note(f"{len(self._payments)} accounts were paid before that, and stay paid")
                 raise
             for payment in paid:
                 if payment.account in before:

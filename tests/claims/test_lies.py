@@ -229,3 +229,25 @@ def test_a_nodes_words_do_not_reach_the_terminal_as_commands(
     said, _ = claimed(made, node_url, ada, tmp_path, lie)
     assert said.status == 2
     assert "?[2Jgone" in said.err
+
+
+def test_what_was_paid_before_a_failure_is_said(
+    world: ChainWorld, node_url: str, ada: Wallet, tmp_path: Path
+) -> None:
+    """The node goes away after the first of two batches."""
+    made = campaign(world)
+    made.settle([("0x" + keccak256(bytes([n]))[:20].hex(), 1 + n) for n in range(120)])
+    sent: list[str] = []
+
+    def lie(method: str, params: list[Json], honest: Json) -> Json:
+        if method == "eth_sendRawTransaction":
+            sent.append(params[0])
+        if len(sent) == 2:
+            error = {"code": -32000, "message": "out of order"}
+            return {"jsonrpc": "2.0", "id": honest["id"], "error": error}
+        return honest
+
+    with liar(node_url, lie) as (url, _):
+        said = crowdledger("claim", *of(made, url, key_file(tmp_path, ada)), "--everybody")
+    assert said.status == 2
+    assert "100 accounts were paid before that, and stay paid" in said.err

@@ -51,6 +51,12 @@ def test_labels_are_redeemed_and_paid_after_their_windows(
     assert soon.status == 2
     assert "the operator can post payrolls until" in soon.err
     to_deadline(silent)
+    unpaid = crowdledger("claim", *own)
+    assert unpaid.status == 2
+    assert (
+        "no payroll has settled in this campaign; its deadline has passed, and redeeming is open"
+        in unpaid.err
+    )
     dry = crowdledger("redeem", *own, "--labels", first, second, "--dry-run")
     assert (dry.status, dry.err) == (0, "")
     assert "would ask for 4 labels, 50000" in dry.out  # the fifth stands in both files, and counts once
