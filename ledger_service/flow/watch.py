@@ -34,10 +34,10 @@ def _disputed(uow: UnitOfWork, campaign: CampaignRow) -> list[str]:
         return [] if dispute.upheld else [f"{name} was disputed, and the arbiter let it stand"]
     if payroll.disputed_at is None:
         return []  # the next look at the contract tells since when
-    terms = campaign.escrow_terms
+    terms, reason = campaign.escrow_terms, "0x" + dispute.reason.hex()
     return [
-        f"{name} is disputed by {dispute.disputer}, whose reason has the digest 0x{dispute.reason.hex()}; "
-        f"the arbiter {terms.arbiter} can rule until {payroll.disputed_at + 2 * terms.window}, then it settles"
+        f"{name} is disputed by {dispute.disputer}, whose reason has the digest {reason}; the arbiter "
+        f"{terms.arbiter} can rule until {payroll.disputed_at + 2 * terms.window}, or else it settles"
     ]
 
 
