@@ -150,7 +150,7 @@ def test_redemptions_after_the_operator_s_silence_are_followed_to_the_unit(
 
 
 def test_labels_come_on_top_of_a_settled_payroll(escrow: Escrow, tmp_path: Path) -> None:
-    """These labels were judged, and their receipts redeemed all the same: that is said, for who disputes it."""
+    """These labels were judged, and their receipts redeemed all the same: that is said."""
     made, world = escrow.made, escrow.world
     wallet = made.wallets[2]
     world.post(made, made.owed, len(made.entries))
