@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -209,6 +209,22 @@ class ChainClient:
         if rpc.data(found.get("hash"), "transaction hash", 32) != transaction:
             raise Corrupt(f"asked for transaction {transaction.hex()}, got another one")
         return rpc.data(found.get("input"), "calldata")
+
+    def calls_in(self, transaction: bytes) -> Iterator[bytes]:
+        """What the contracts that a mined transaction called were called with, by executing it again.
+
+        Raises:
+            Unavailable: also where the node does not trace transactions, as most do not.
+        """
+        tracer = {"tracer": "callTracer"}
+        waiting = [self._rpc.ask("debug_traceTransaction", "0x" + transaction.hex(), tracer)]
+        while waiting:
+            found = rpc.fields(waiting.pop(), "call")
+            yield rpc.data(found.get("input"), "calldata")
+            inner: Any = found.get("calls", [])
+            if not isinstance(inner, list):
+                raise Corrupt("debug_traceTransaction: the calls are no list")
+            waiting += inner
 
     def receipt(self, transaction: bytes) -> Receipt | None:
         """The receipt of a transaction, None where it is not mined on the node's present chain."""

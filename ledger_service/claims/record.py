@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
@@ -116,7 +117,13 @@ class Record:
                 expected=f"{total} and {count}, as the escrow says",
                 found=f"{found.total} and {found.count} in its event",
             )
-        return rebuild(self.campaign, self.terms, found, self.client.calldata(found.transaction))
+        return rebuild(self.campaign, self.terms, found, self._calldatas(found.transaction))
+
+    def _calldatas(self, transaction: bytes) -> Iterator[bytes]:
+        """The calldata of a transaction, and if that is not enough, of each call that it led to."""
+        yield self.client.calldata(transaction)
+        with suppress(Unavailable):  # few nodes trace transactions
+            yield from self.client.calls_in(transaction)
 
 
 def read_record(

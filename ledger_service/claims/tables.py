@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -67,8 +67,8 @@ class Table:
         return Claim(position, account, self.owed[position][1], tuple(self._paths[position]))
 
 
-def rebuild(campaign: bytes, terms: Terms, posted: Posted, calldata: bytes) -> Table:
-    """The table of a posted payroll, from the calldata of its transaction.
+def rebuild(campaign: bytes, terms: Terms, posted: Posted, calldatas: Iterable[bytes]) -> Table:
+    """The table of a posted payroll, from the calldata of its transaction, or of calls inside that.
 
     The transaction may call the escrow itself, or another contract (a multi-signature wallet, a multicall)
     that passes the call of `post` on: it stands in the calldata in one piece, wherever, and whatever stands
@@ -79,7 +79,7 @@ def rebuild(campaign: bytes, terms: Terms, posted: Posted, calldata: bytes) -> T
         VerificationError: there is no such table in the calldata.
     """
     other = False
-    for raw in _entries(terms, calldata):
+    for raw in (raw for calldata in calldatas for raw in _entries(terms, calldata)):
         table = _table(campaign, posted, raw)
         if table is not None and payroll.root(campaign, table.owed) == posted.root:
             return table
@@ -91,7 +91,8 @@ def rebuild(campaign: bytes, terms: Terms, posted: Posted, calldata: bytes) -> T
         )
     raise VerificationError(
         f"{where}: its calldata holds no table of this payroll. Either the node gives another transaction's "
-        "calldata (ask another node), or the contract that passed it on made the table itself"
+        "calldata, or the contract that passed it on made the table itself: ask another node, one that "
+        "traces transactions (debug_traceTransaction)"
     )
 
 

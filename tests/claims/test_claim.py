@@ -11,6 +11,7 @@ from ledger_service.signing import Wallet
 from tests.audit.builder import seeded
 from tests.audit.chain_world import DAY, ChainWorld
 from tests.audit.proxy import Proxy
+from tests.claims.liar import Json, liar
 from tests.claims.world import (
     Campaign,
     balance,
@@ -97,7 +98,7 @@ def test_a_disputed_payroll_says_when_it_settles(
 ) -> None:
     made = campaign(world)
     made.post([(ada.address, 100)])
-    made.do(world.stranger, "dispute", bytes(32))
+    made.dispute()
     said = crowdledger("claim", *of(made, node_url, key_file(tmp_path, ada)), "--json")
     assert said.status == 2
     assert said.json()["ok"] is None
@@ -169,13 +170,31 @@ def test_a_payroll_that_other_contracts_passed_on(
         assert (said.status, said.err) == (0, "")
     assert made.balance(ada.address) == 15
 
-    hidden = campaign(world, operator=relay)
-    world.send(world.stranger, relay, call("keep", hidden.posting([(ada.address, 7)])))
+
+def test_a_payroll_that_a_contract_made_by_itself_needs_a_node_that_traces(
+    world: ChainWorld, node_url: str, ada: Wallet, tmp_path: Path
+) -> None:
+    relay = world.deploy("Relay")
+    call = world.artifacts["Relay"].call
+    made = campaign(world, operator=relay)
+    world.send(world.stranger, relay, call("keep", made.posting([(ada.address, 7)])))
     world.send(world.stranger, relay, call("runKept", world.escrow))
     world.later(DAY + 1)
-    said = crowdledger("claim", *of(hidden, node_url, key))
+
+    def untraced(method: str, params: list[Json], honest: Json) -> Json:
+        if method != "debug_traceTransaction":
+            return honest
+        return {"jsonrpc": "2.0", "id": honest["id"], "error": {"code": -32601, "message": "no method"}}
+
+    key = key_file(tmp_path, ada)
+    with liar(node_url, untraced) as (url, _):
+        said = crowdledger("claim", *of(made, url, key))
     assert said.status == 1
     assert "its calldata holds no table of this payroll" in said.err
+    assert "ask another node, one that traces transactions" in said.err
+    said = crowdledger("claim", *of(made, node_url, key))
+    assert (said.status, said.err) == (0, "")
+    assert made.balance(ada.address) == 7
 
 
 def test_what_is_not_there_is_said(world: ChainWorld, node_url: str, ada: Wallet, tmp_path: Path) -> None:

@@ -50,7 +50,7 @@ def posting(entries: list[PayrollEntry], gap: int = 0) -> bytes:
 def test_the_table_is_found_wherever_the_call_stands(
     entries: list[PayrollEntry], before: bytes, after: bytes, gap: int
 ) -> None:
-    found = rebuild(CAMPAIGN, TERMS, posted(entries), before + posting(entries, gap) + after)
+    found = rebuild(CAMPAIGN, TERMS, posted(entries), [before + posting(entries, gap) + after])
     assert found.owed == tuple((entry.account, entry.cumulative) for entry in entries)
     for account, amount in found.owed:
         claim = found.claim(account)
@@ -66,13 +66,13 @@ def test_no_other_table_is_taken(
     wanted = posted(entries)
     if posted(others).root != wanted.root:
         with pytest.raises(VerificationError, match="payroll 1, posted by transaction 0x00"):
-            rebuild(CAMPAIGN, TERMS, wanted, posting(others))
-    assert rebuild(CAMPAIGN, TERMS, wanted, posting(others) + posting(entries)).posted == wanted
+            rebuild(CAMPAIGN, TERMS, wanted, [posting(others)])
+    assert rebuild(CAMPAIGN, TERMS, wanted, [posting(others) + posting(entries)]).posted == wanted
     raw = bytearray(posting(entries))
     at = data.draw(st.integers(0, len(raw) - 1))
     raw[at] ^= data.draw(st.integers(1, 255))
     try:  # a bit that decides nothing (padding, evidence) may be another one; the table may not
-        table = rebuild(CAMPAIGN, TERMS, wanted, bytes(raw))
+        table = rebuild(CAMPAIGN, TERMS, wanted, [bytes(raw)])
     except VerificationError:
         return
     assert table.owed == tuple((entry.account, entry.cumulative) for entry in entries)
@@ -83,13 +83,13 @@ def test_noise_is_refused_in_words(noise: bytes) -> None:
     wanted = posted([PayrollEntry("0x" + "77" * 20, 0, 5)])
     for raw in (noise, POST + TERMS.encode() + noise, POST + TERMS.encode()[: len(noise)]):
         with pytest.raises(VerificationError):
-            rebuild(CAMPAIGN, TERMS, wanted, raw)
+            rebuild(CAMPAIGN, TERMS, wanted, [raw])
 
 
 def test_decoys_before_the_call_do_not_hide_it() -> None:
     entries = [PayrollEntry("0x" + "77" * 20, 0, 5)]
     decoys = (POST + TERMS.encode()) * 500 + posting([PayrollEntry("0x" + "78" * 20, 0, 5)]) * 500
-    assert rebuild(CAMPAIGN, TERMS, posted(entries), decoys + posting(entries)).owed == (
+    assert rebuild(CAMPAIGN, TERMS, posted(entries), [decoys + posting(entries)]).owed == (
         ("0x" + "77" * 20, 5),
     )
 
@@ -97,7 +97,7 @@ def test_decoys_before_the_call_do_not_hide_it() -> None:
 def test_an_account_that_is_listed_twice_has_its_larger_amount() -> None:
     twice = "0x" + "77" * 20
     entries = [PayrollEntry(twice, 0, 5), PayrollEntry("0x" + "78" * 20, 0, 6), PayrollEntry(twice, 1, 8)]
-    table = rebuild(CAMPAIGN, TERMS, posted(entries), posting(entries))
+    table = rebuild(CAMPAIGN, TERMS, posted(entries), [posting(entries)])
     assert (table.amount(twice), table.claim(twice).index) == (9, 2)
     assert table.claim("0x" + "79" * 20).path == ()
     assert isinstance(table, Table)

@@ -14,6 +14,7 @@ from typing import Any
 
 from ledger_service import payroll
 from ledger_service.chain.client import Call
+from ledger_service.chain.escrow import CampaignEscrow
 from ledger_service.payroll import PayrollEntry
 from ledger_service.signing import Wallet
 from ledger_service.terms import Terms, campaign_id
@@ -91,8 +92,20 @@ class Campaign:
     def void(self, owed: Owed) -> None:
         """Post a payroll that is disputed and declared void."""
         self.post(owed)
-        self.do(self.world.stranger, "dispute", bytes(32))
-        self.do(ARBITER, "rule", True)
+        self.dispute()
+        self.do(ARBITER, "rule", *self._pending("rule", uphold=True))
+
+    def dispute(self) -> None:
+        """Somebody disputes the pending payroll."""
+        self.do(self.world.stranger, "dispute", *self._pending("dispute", reason=bytes(32)))
+
+    def _pending(self, function: str, **values: object) -> list[object]:
+        """The arguments of a call about the pending payroll, which it may have to name."""
+        escrow = CampaignEscrow(self.world.artifacts, self.escrow)
+        state = escrow.campaign(self.world.client, self.id)
+        known = {"epoch": state.epoch, "root": state.pending_root} | values
+        (item,) = [one for one in escrow.artifact.abi if one.get("name") == function]
+        return [known[field["name"]] for field in item["inputs"][1:]]
 
     def balance(self, account: str) -> int:
         return balance(self.world, self.terms.token, account)
