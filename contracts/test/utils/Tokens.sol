@@ -165,3 +165,78 @@ contract TaxedAuthorizedToken is AuthorizedToken {
         if (from != address(0) && to != address(0)) super._update(to, address(0), 1);
     }
 }
+
+/// @dev Keeps one unit of every transfer while it is turned on.
+contract TurningToken is LocalToken {
+    bool public on;
+
+    function turn(
+        bool on_
+    ) external {
+        on = on_;
+    }
+
+    function _update(
+        address from,
+        address to,
+        uint256 value
+    ) internal override {
+        super._update(from, to, value);
+        if (on && from != address(0) && to != address(0)) super._update(to, address(0), 1);
+    }
+}
+
+/// @dev Whose balances become others by themselves.
+contract RebasingToken is LocalToken {
+    function rebase(
+        address account,
+        uint256 balance
+    ) external {
+        uint256 has = balanceOf(account);
+        if (balance > has) _mint(account, balance - has);
+        else _burn(account, has - balance);
+    }
+}
+
+/// @dev Tells `watcher` of every transfer before it moves anything, and fails if that does.
+contract CallbackToken is LocalToken {
+    CallbackWatcher public watcher;
+
+    function watch(
+        CallbackWatcher watcher_
+    ) external {
+        watcher = watcher_;
+    }
+
+    /// @dev ERC-3009 without the signature.
+    function receiveWithAuthorization(
+        address from,
+        address to,
+        uint256 value,
+        uint256,
+        uint256,
+        bytes32,
+        uint8,
+        bytes32,
+        bytes32
+    ) external {
+        _transfer(from, to, value);
+    }
+
+    function _update(
+        address from,
+        address to,
+        uint256 value
+    ) internal override {
+        if (address(watcher) != address(0)) watcher.called(from, to, value);
+        super._update(from, to, value);
+    }
+}
+
+interface CallbackWatcher {
+    function called(
+        address from,
+        address to,
+        uint256 value
+    ) external;
+}
