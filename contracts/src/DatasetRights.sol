@@ -68,6 +68,8 @@ contract DatasetRights is ERC721 {
         if (entry.campaign != id || entry.owner != msg.sender) {
             revert OtherDataset(entry.campaign, entry.owner);
         }
+        // It reverts where the entry is not in the log; when it was anchored does not matter.
+        // slither-disable-next-line unused-return
         provenance.proveDataset(entry, signature, index, head, proof);
         token = tokenOf(id, entry.root);
         emit Registered(token, id, msg.sender, entry.root, entry.manifest);

@@ -104,9 +104,13 @@ interface ICampaignEscrow is ICampaignEscrowTypes {
 
     /// @notice Disputes the pending payroll, once, inside its window, with the bond from the caller's allowance.
     /// @dev Anyone may call. The bond goes to the operator if the arbiter lets the payroll stand, else back.
+    /// @param epoch Number of the payroll that is meant: another may be pending by the time the call is mined.
+    /// @param root Its root.
     /// @param reason Digest of what is contested. It points the arbiter to something and limits nothing: see `rule`.
     function dispute(
         Terms calldata terms,
+        uint32 epoch,
+        bytes32 root,
         bytes32 reason
     ) external;
 
@@ -115,8 +119,12 @@ interface ICampaignEscrow is ICampaignEscrowTypes {
     /// @dev Only the arbiter, within two windows of the dispute; after that the payroll settles. The arbiter judges the
     /// whole payroll, whatever the reason says: a payroll is disputed only once, and a friend of the operator could be
     /// first, with an empty reason.
+    /// @param epoch Number of the payroll that is meant: what was judged, and no other that took its place.
+    /// @param root Its root.
     function rule(
         Terms calldata terms,
+        uint32 epoch,
+        bytes32 root,
         bool uphold
     ) external;
 
@@ -156,15 +164,16 @@ interface ICampaignEscrow is ICampaignEscrowTypes {
     /// @notice Asks for the label price for each of these labels, which the log holds and no settled payroll judged.
     /// @dev Only the worker that they name, in the window that begins at R0, each label once. Whose signature they carry
     /// and whether the work is any good is not checked here: that is what the windows are for.
-    /// @param head An anchored head that covers them.
+    /// @param head A head that covers them and was anchored before R0: what comes after that was made in the knowledge
+    /// that the operator is silent.
     function redeemLabels(
         Terms calldata terms,
         Heads.HeadProof calldata head,
         AnchoredLabel[] calldata labels
     ) external;
 
-    /// @notice `redeemLabels` for labels that the operator acknowledged and did not anchor in time.
-    /// @dev Only the worker that they name, in the window that begins at R0, each label once.
+    /// @notice `redeemLabels` for labels that the operator acknowledged, whether or not they were anchored since.
+    /// @dev Only the worker that they name, in the window that begins at R0, each label once, its receipt being due.
     function redeemReceipts(
         Terms calldata terms,
         ReceiptedLabel[] calldata labels

@@ -94,10 +94,11 @@ interface ICampaignEscrowTypes {
         bytes32[] proof; // RFC 9162 inclusion path under the head
     }
 
-    /// @notice A label, with the operator's promise that it will be in the log by `deadline`.
+    /// @notice A label, with the operator's promise that it is at `index` of a log that is anchored by `deadline`.
     struct ReceiptedLabel {
         Entries.Label entry;
         bytes signature; // the session key's, as it was acknowledged
+        uint64 index;
         uint64 deadline;
         bytes receipt; // the operator's signature of the receipt
     }
@@ -119,6 +120,7 @@ interface ICampaignEscrowTypes {
     error NothingPending();
     error NothingDisputed();
     error NothingRedeemed(address account);
+    error OtherPayroll(uint32 epoch, bytes32 root); // this one is pending
     error AlreadyDisputed(bytes32 root);
     error AlreadyContested(address account);
     error WindowClosed(uint256 since);
@@ -140,6 +142,7 @@ interface ICampaignEscrowTypes {
     error AlreadyRedeemed(bytes32 leaf);
     error AmountTooLarge(uint256 amount);
     error ReceiptNotDue(uint64 deadline);
+    error HeadTooLate(uint64 time, uint256 since);
 
     event Opened(bytes32 indexed id, Terms terms);
     event Deposited(bytes32 indexed id, address indexed from, uint256 amount);

@@ -24,6 +24,8 @@ contract ProvenanceLog is EIP712 {
     error NotProposed(address caller, address next);
     /// @notice The proposed operator cannot take over yet.
     error TooEarly(uint256 until);
+    /// @notice The proposal has lapsed: nobody may remember it.
+    error TooLate(uint256 since);
     /// @notice A head has to be larger than the latest.
     error SizeNotGrowing(uint64 size, uint64 latest);
     /// @notice Sizes are below 2^38.
@@ -88,6 +90,8 @@ contract ProvenanceLog is EIP712 {
         if (root == 0) revert NoRoot();
         if (newSize >> SIZE_BITS != 0) revert SizeTooLarge(newSize);
         if (block.timestamp >> TIME_BITS != 0) revert TimeTooLarge(block.timestamp);
+        // Nothing but the exact number is meant.
+        // slither-disable-next-line incorrect-equality
         if (state.count == type(uint24).max) revert TooManyHeads();
         uint64 last = _sizeOf(state.latest);
         if (newSize <= last) revert SizeNotGrowing(newSize, last);
@@ -114,10 +118,11 @@ contract ProvenanceLog is EIP712 {
         emit OperatorProposed(next, _nextFrom);
     }
 
-    /// @notice Takes over. Only the proposed operator may call, once the delay is over: so its key works.
+    /// @notice Takes over. Only the proposed operator may call, once the delay is over and as long again: so its key works.
     function acceptOperator() external {
         if (msg.sender != _next) revert NotProposed(msg.sender, _next);
         if (block.timestamp < _nextFrom) revert TooEarly(_nextFrom);
+        if (block.timestamp >= _nextFrom + ROTATION_DELAY) revert TooLate(_nextFrom + ROTATION_DELAY);
         emit OperatorChanged(_state.operator, msg.sender);
         _state.operator = msg.sender;
         _next = address(0);
@@ -154,6 +159,8 @@ contract ProvenanceLog is EIP712 {
     function peak(
         uint256 level
     ) external view returns (bytes32) {
+        // A bit is set or not.
+        // slither-disable-next-line incorrect-equality
         return level < 24 && (_state.count >> level) & 1 == 1 ? _peaks[level] : bytes32(0);
     }
 
@@ -163,6 +170,8 @@ contract ProvenanceLog is EIP712 {
         Heads.HeadProof calldata proof
     ) public view {
         uint256 count = _state.count;
+        // The latest head's position is exact, and hashes are equal or not.
+        // slither-disable-next-line incorrect-equality
         bool held = proof.path.length == 0
             ? proof.position < count && proof.position + 1 == count
                 && Heads.leaf(proof.head) == Heads.leaf(_latest())

@@ -154,8 +154,10 @@ contract GasRedeemTest is EscrowFixture, GasMeter {
         bytes32 domain = log.domainSeparator();
         for (uint256 i = low; i < high; ++i) {
             bytes32 leaf = Entries.leaf(label(i), SIGNATURE);
-            bytes memory receipt = signedByOperator(Signing.receipt(domain, leaf, uint64(START)));
-            labels[i - low] = ICampaignEscrowTypes.ReceiptedLabel(label(i), SIGNATURE, uint64(START), receipt);
+            uint64 at = uint64(i);
+            bytes memory receipt = signedByOperator(Signing.receipt(domain, leaf, at, uint64(START)));
+            labels[i - low] =
+                ICampaignEscrowTypes.ReceiptedLabel(label(i), SIGNATURE, at, uint64(START), receipt);
         }
         vm.prank(workers[0]);
         escrow.redeemReceipts(terms, labels);

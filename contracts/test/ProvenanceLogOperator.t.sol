@@ -183,11 +183,20 @@ contract ProvenanceLogOperatorTest is LogFixture {
         }
     }
 
-    function testFuzz_acceptOperator_is_possible_at_any_time_after(
+    function test_acceptOperator_refuses_a_proposal_that_has_lapsed() public {
+        propose(next);
+        vm.warp(START + 14 days);
+        reverts(ProvenanceLog.TooLate.selector, START + 14 days);
+        accept(next);
+        same(log.operator(), operator, "operator");
+        proposed(next, START + 7 days);
+    }
+
+    function testFuzz_acceptOperator_is_possible_for_as_long_again(
         uint256 wait
     ) public {
         propose(next);
-        vm.warp(START + 7 days + bound(wait, 0, 100 * 365 days));
+        vm.warp(START + 7 days + bound(wait, 0, 7 days - 1));
         accept(next);
         same(log.operator(), next, "operator");
     }

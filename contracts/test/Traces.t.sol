@@ -33,7 +33,7 @@ contract TracesTest is LabelledFixture {
         calls[0] = abi.encodeCall(escrow.refund, (terms));
         calls[1] = abi.encodeCall(escrow.collectFee, (terms));
         calls[3] = abi.encodeCall(escrow.post, (terms, PayrollReference.pack(list), EVIDENCE));
-        calls[4] = abi.encodeCall(escrow.rule, (terms, true));
+        calls[4] = abi.encodeCall(escrow.rule, (terms, lastEpoch, lastRoot, true));
         calls[5] = abi.encodeCall(escrow.ruleRedemption, (terms, workers[0], true));
         calls[6] = abi.encodeCall(escrow.lapseRedemption, (terms, workers[0]));
         for (uint256 i; i < all.length; ++i) {
@@ -136,7 +136,7 @@ contract TracesTest is LabelledFixture {
         claim(list, 0); // nobody waits for the dispute
         dispute();
         vm.prank(operator);
-        (bool ruled,) = address(escrow).call(abi.encodeCall(escrow.rule, (terms, false)));
+        (bool ruled,) = address(escrow).call(abi.encodeCall(escrow.rule, (terms, lastEpoch, lastRoot, false)));
         yes(!ruled, "the operator judges itself");
         rule(true);
         PayrollReference.Position[] memory honest = PayrollReference.settled(list);

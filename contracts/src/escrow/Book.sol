@@ -66,11 +66,13 @@ abstract contract Book is ICampaignEscrow, ReentrancyGuardTransient {
         return keccak256(abi.encode(block.chainid, address(this), terms));
     }
 
-    /// @dev Takes exactly `amount` from the caller, or reverts: tokens that take a share on the way are refused.
+    /// @dev Takes exactly `amount` from the caller, or reverts: tokens that take a share on the way are refused. For
+    /// nothing the token is not asked: some refuse to move it, and a dispute can be free.
     function _receive(
         IERC20 token,
         uint256 amount
     ) internal {
+        if (amount == 0) return;
         uint256 before = token.balanceOf(address(this));
         token.safeTransferFrom(msg.sender, address(this), amount);
         _checkArrived(token, before, amount);

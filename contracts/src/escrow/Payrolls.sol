@@ -53,11 +53,14 @@ abstract contract Payrolls is Book {
     /// @inheritdoc ICampaignEscrow
     function dispute(
         Terms calldata terms,
+        uint32 epoch,
+        bytes32 root,
         bytes32 reason
     ) external nonReentrant {
         bytes32 id = idOf(terms);
         Campaign storage c = _campaigns[id];
         if (c.stage == Stage.Empty) revert NothingPending();
+        _checkMeant(c, epoch, root);
         if (c.stage != Stage.Pending) revert AlreadyDisputed(c.pendingRoot);
         _before(uint256(c.postedAt) + terms.window);
         c.stage = Stage.Disputed;
@@ -70,12 +73,15 @@ abstract contract Payrolls is Book {
     /// @inheritdoc ICampaignEscrow
     function rule(
         Terms calldata terms,
+        uint32 epoch,
+        bytes32 root,
         bool uphold
     ) external {
         bytes32 id = idOf(terms);
         Campaign storage c = _campaigns[id];
         if (msg.sender != terms.arbiter) revert NotArbiter(msg.sender, terms.arbiter);
         if (c.stage != Stage.Disputed) revert NothingDisputed();
+        _checkMeant(c, epoch, root);
         uint256 ends = _settlesAt(c, terms);
         if (block.timestamp >= ends) revert RulingTooLate(ends);
         emit Ruled(id, c.epoch, c.pendingRoot, uphold);
@@ -114,6 +120,16 @@ abstract contract Payrolls is Book {
         (bytes32 root, uint256 paid) = Payroll.table(id, entries, statement.worker);
         if (root != c.pendingRoot) revert WrongTable(root, c.pendingRoot);
         _enforce(id, c, terms, statement, signature, paid);
+    }
+
+    /// @dev The payroll that is meant is the pending one: the operator can exchange it inside a block, by enforcing a
+    /// statement against its own and posting another.
+    function _checkMeant(
+        Campaign storage c,
+        uint32 epoch,
+        bytes32 root
+    ) private view {
+        if (epoch != c.epoch || root != c.pendingRoot) revert OtherPayroll(c.epoch, c.pendingRoot);
     }
 
     /// @dev Declares the pending payroll void, which pays the worker `paid`, if the operator stated more.

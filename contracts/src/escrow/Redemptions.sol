@@ -49,11 +49,12 @@ abstract contract Redemptions is Book {
         AnchoredLabel[] calldata labels
     ) external {
         (bytes32 id, Campaign storage c) = _redeeming(terms);
+        uint256 since = _afterSilence(c, terms, 0);
+        if (head.head.time >= since) revert HeadTooLate(head.head.time, since);
         provenance.checkHead(head);
         for (uint256 i; i < labels.length; ++i) {
             AnchoredLabel calldata one = labels[i];
-            if (one.index < c.settledEvidence) revert AlreadyJudged(one.index, c.settledEvidence);
-            bytes32 leaf = _take(id, one.entry, one.signature);
+            bytes32 leaf = _take(id, c, one.entry, one.signature, one.index);
             Rfc9162.verifyInclusion(leaf, one.index, head.head.size, one.proof, head.head.root);
         }
         _redeemLabels(id, c, terms, labels.length);
@@ -69,8 +70,9 @@ abstract contract Redemptions is Book {
         for (uint256 i; i < labels.length; ++i) {
             ReceiptedLabel calldata one = labels[i];
             if (block.timestamp < one.deadline) revert ReceiptNotDue(one.deadline);
-            bytes32 leaf = _take(id, one.entry, one.signature);
-            Promises.check(terms.operator, Promises.receipt(domain, leaf, one.deadline), one.receipt);
+            bytes32 leaf = _take(id, c, one.entry, one.signature, one.index);
+            bytes32 digest = Promises.receipt(domain, leaf, one.index, one.deadline);
+            Promises.check(terms.operator, digest, one.receipt);
         }
         _redeemLabels(id, c, terms, labels.length);
     }
@@ -153,12 +155,15 @@ abstract contract Redemptions is Book {
         if (objection.contest != Contest.Open) revert NothingDisputed();
     }
 
-    /// @dev Marks a label of the caller as redeemed and returns its leaf.
+    /// @dev Marks a label of the caller, which no settled payroll judged, as redeemed and returns its leaf.
     function _take(
         bytes32 id,
+        Campaign storage c,
         Entries.Label calldata entry,
-        bytes calldata signature
+        bytes calldata signature,
+        uint64 index
     ) private returns (bytes32 leaf) {
+        if (index < c.settledEvidence) revert AlreadyJudged(index, c.settledEvidence);
         if (entry.campaign != id) revert OtherCampaign(entry.campaign, id);
         if (msg.sender != entry.worker) revert NotWorker(msg.sender, entry.worker);
         leaf = Entries.leaf(entry, signature);

@@ -47,7 +47,7 @@ library Heads {
     ) internal view returns (bool) {
         uint256 level = proof.path.length;
         uint256 position = proof.position;
-        if (level > 255 || (count >> level) & 1 == 0) return false;
+        if ((count >> level) & 1 == 0) return false;
         if (position >> level != (count >> level) - 1) return false;
         bytes32 node = leaf(proof.head);
         for (uint256 i; i < level; ++i) {

@@ -11,11 +11,16 @@ library Payroll {
     /// @dev account (20 bytes) ‖ amount so far (8) ‖ increase (8), big-endian. Amounts fit uint64: with the six
     /// decimals of common stablecoins that is 18 million million units; tokens with 18 decimals do not fit.
     uint256 internal constant ENTRY_BYTES = 36;
+    /// @dev So that a transaction can post a payroll, and another one show that it leaves somebody out, below the 2^24
+    /// gas that a transaction may use (EIP-7825). Larger campaigns are several ids of one brief.
+    uint256 internal constant MOST_POSITIONS = 4_096;
 
     /// @notice A payroll with no positions.
     error NoEntries();
     /// @notice The entries are not a whole number of 36-byte positions.
     error RaggedEntries(uint256 length);
+    /// @notice More positions than a payroll may have.
+    error TooManyPositions(uint256 count);
     /// @notice Settled positions are missing from the update.
     error PositionsDropped(uint256 count, uint256 settledCount);
     /// @notice A position that cannot be paid: the zero account, or this contract.
@@ -52,7 +57,8 @@ library Payroll {
     ) internal view returns (bytes32 root, uint256 count, uint256 total) {
         count = entries.length / ENTRY_BYTES;
         if (count == 0) revert NoEntries();
-        if (entries.length != count * ENTRY_BYTES) revert RaggedEntries(entries.length);
+        if (entries.length % ENTRY_BYTES != 0) revert RaggedEntries(entries.length);
+        if (count > MOST_POSITIONS) revert TooManyPositions(count);
         if (count < settledCount) revert PositionsDropped(count, settledCount);
         bytes32[] memory before = new bytes32[](settledCount);
         bytes32[] memory nodes = new bytes32[](count);

@@ -2,15 +2,17 @@
 pragma solidity 0.8.30;
 
 import {MessageHashUtils} from "@openzeppelin/contracts/utils/cryptography/MessageHashUtils.sol";
+import {ECDSA} from "@openzeppelin/contracts/utils/cryptography/ECDSA.sol";
 import {SignatureChecker} from "@openzeppelin/contracts/utils/cryptography/SignatureChecker.sol";
 import {ICampaignEscrowTypes} from "../ICampaignEscrowTypes.sol";
 
 /// @title What is signed: the operator's statements and receipts, and a worker's word where its money shall go.
-/// @notice EIP-712; signers are EOAs, or contracts by ERC-1271.
+/// @notice EIP-712; signers are accounts with a key, or contracts by ERC-1271.
 library Promises {
     bytes32 internal constant STATEMENT_TYPEHASH =
         keccak256("Statement(bytes32 campaign,address worker,uint256 amount,uint32 epoch,bytes32 run)");
-    bytes32 internal constant RECEIPT_TYPEHASH = keccak256("Receipt(bytes32 leaf,uint64 deadline)");
+    bytes32 internal constant RECEIPT_TYPEHASH =
+        keccak256("Receipt(bytes32 leaf,uint64 index,uint64 deadline)");
     bytes32 internal constant CLAIM_TO_TYPEHASH =
         keccak256("ClaimTo(bytes32 campaign,address account,address to,uint256 amount,uint256 validUntil)");
 
@@ -34,13 +36,15 @@ library Promises {
         return _typed(domain, abi.encode(STATEMENT_TYPEHASH, statement));
     }
 
-    /// @notice The digest that the operator signs for a receipt: `leaf` will be in the log by `deadline`.
+    /// @notice The digest that the operator signs for a receipt: `leaf` is entry `index` of the log, which a checkpoint
+    /// will cover by `deadline`.
     function receipt(
         bytes32 domain,
         bytes32 leaf,
+        uint64 index,
         uint64 deadline
     ) internal pure returns (bytes32) {
-        return _typed(domain, abi.encode(RECEIPT_TYPEHASH, leaf, deadline));
+        return _typed(domain, abi.encode(RECEIPT_TYPEHASH, leaf, index, deadline));
     }
 
     /// @notice The digest that an account signs to have its money sent to `to`.
@@ -56,16 +60,18 @@ library Promises {
     }
 
     /// @notice Reverts with `WrongSignature` unless `signer` signed `digest_`.
-    /// @dev An EOA's signature has 65 bytes, or the 64 of EIP-2098; a contract decides about its own form.
+    /// @dev A key's signature has 65 bytes, or the 64 of EIP-2098, and counts whatever code its account has or delegates
+    /// to (EIP-7702): nobody takes a signature back by putting code behind it. Else the code is asked (ERC-1271).
     function check(
         address signer,
         bytes32 digest_,
         bytes memory signature
     ) internal view {
-        if (signature.length == 64 && signer.code.length == 0) signature = _expand(signature);
-        if (!SignatureChecker.isValidSignatureNow(signer, digest_, signature)) {
-            revert ICampaignEscrowTypes.WrongSignature(signer);
-        }
+        bytes memory plain = signature.length == 64 ? _expand(signature) : signature;
+        (address recovered, ECDSA.RecoverError problem,) = ECDSA.tryRecover(digest_, plain);
+        if (problem == ECDSA.RecoverError.NoError && recovered == signer) return;
+        if (SignatureChecker.isValidERC1271SignatureNow(signer, digest_, signature)) return;
+        revert ICampaignEscrowTypes.WrongSignature(signer);
     }
 
     /// @dev r ‖ (parity bit ‖ s) as r ‖ s ‖ v.

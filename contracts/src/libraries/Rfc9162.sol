@@ -114,7 +114,7 @@ library Rfc9162 {
         bytes32 firstRoot,
         bytes32[] calldata proof
     ) private view returns (bytes32 fr, bytes32 sr) {
-        uint256 next; // the first hash of the path that the loop reads
+        uint256 next = 0; // the first hash of the path that the loop reads
         fr = firstRoot;
         if (first & (first - 1) != 0) {
             if (proof.length == 0) revert WrongProofLength(0);

@@ -131,7 +131,7 @@ contract ClaimToBySignatureTest is LabelledFixture {
         Types.Claim memory one = claimOf(settledFirst(), 1);
         Types.Statement memory s = stated(workers[1], OWED, 1);
         wrongSignature(one, sign(KEY, Signing.statement(escrowDomain(), s)));
-        wrongSignature(one, sign(KEY, Signing.receipt(escrowDomain(), id, uint64(UNTIL))));
+        wrongSignature(one, sign(KEY, Signing.receipt(escrowDomain(), id, 0, uint64(UNTIL))));
     }
 
     function test_a_malleated_signature_sends_nothing() public {
@@ -178,6 +178,13 @@ contract ClaimToBySignatureTest is LabelledFixture {
     function test_a_compact_signature_serves_too() public {
         Types.Claim memory one = claimOf(settledFirst(), 1);
         same(claimTo(one, receiver, Signing.compact(sign(KEY, digest(receiver, OWED)))), OWED, "paid");
+    }
+
+    function test_an_account_with_a_key_and_code_signs_by_its_key() public {
+        Types.Claim memory one = claimOf(settledFirst(), 1);
+        vm.etch(workers[1], hex"00");
+        wrongSignature(one, sign(OPERATOR_KEY, digest(receiver, OWED)));
+        same(claimTo(one, receiver, sign(KEY, digest(receiver, OWED))), OWED, "paid");
     }
 
     function paidToWallet() internal returns (Types.Claim memory) {

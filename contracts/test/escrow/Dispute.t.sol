@@ -4,13 +4,59 @@ pragma solidity 0.8.30;
 import {SafeERC20} from "@openzeppelin/contracts/token/ERC20/utils/SafeERC20.sol";
 import {ICampaignEscrowTypes as Types} from "../../src/ICampaignEscrowTypes.sol";
 import {EscrowFixture} from "../utils/EscrowFixture.sol";
-import {FalseToken, TaxedToken} from "../utils/Tokens.sol";
+import {PayrollReference} from "../utils/PayrollReference.sol";
+import {FalseToken, ProudToken, TaxedToken} from "../utils/Tokens.sol";
 
 contract DisputeTest is EscrowFixture {
     function test_nothing_pending_cannot_be_disputed() public {
         deposit(BUDGET);
         reverts(Types.NothingPending.selector);
         dispute();
+    }
+
+    function disputeOther(
+        uint32 epoch,
+        bytes32 root
+    ) internal {
+        vm.expectRevert(abi.encodeWithSelector(Types.OtherPayroll.selector, lastEpoch, lastRoot));
+        vm.prank(disputer);
+        escrow.dispute(terms, epoch, root, "reason");
+        stageIs(Types.Stage.Pending);
+    }
+
+    function test_a_dispute_names_the_number_of_the_payroll() public {
+        deposit(BUDGET);
+        bytes32 root = post(first());
+        disputeOther(0, root);
+        disputeOther(2, root);
+    }
+
+    function test_a_dispute_names_the_root_of_the_payroll() public {
+        deposit(BUDGET);
+        post(first());
+        disputeOther(1, bytes32(0));
+        disputeOther(1, "another");
+    }
+
+    /// @dev The operator voids its own payroll, and posts the same table again or another, before the dispute is mined.
+    function test_a_dispute_does_not_fall_on_a_payroll_that_took_the_place() public {
+        deposit(BUDGET);
+        bytes32 meant = post(first());
+        Types.Statement memory s = stated(operator, 1, 1);
+        bytes memory signature = signed(s);
+        escrow.enforceAbsent(terms, s, signature, PayrollReference.pack(first()));
+        same(post(first()), meant, "the same table");
+        disputeOther(1, meant);
+        PayrollReference.Position[] memory list = first();
+        s.epoch = 2;
+        signature = signed(s);
+        escrow.enforceAbsent(terms, s, signature, PayrollReference.pack(list));
+        list[0].increase += 1;
+        post(list);
+        disputeOther(1, meant);
+        disputeOther(3, meant);
+        dispute();
+        stageIs(Types.Stage.Disputed);
     }
 
     function test_a_payroll_is_disputed_once() public {
@@ -43,14 +89,14 @@ contract DisputeTest is EscrowFixture {
 
     function test_a_dispute_needs_the_bond() public {
         deposit(BUDGET);
-        post(first());
+        bytes32 root = post(first());
         vm.expectRevert(
             abi.encodeWithSignature(
                 "ERC20InsufficientAllowance(address,uint256,uint256)", address(escrow), 0, BOND
             )
         );
         vm.prank(stranger);
-        escrow.dispute(terms, "reason");
+        escrow.dispute(terms, 1, root, "reason");
     }
 
     /// @dev The token begins to keep a share after the campaign was funded.
@@ -86,14 +132,24 @@ contract DisputeTest is EscrowFixture {
         terms.bond = 0;
         id = escrow.idOf(terms);
         deposit(BUDGET);
-        post(first());
+        bytes32 root = post(first());
         vm.prank(stranger);
-        escrow.dispute(terms, "reason");
+        escrow.dispute(terms, 1, root, "reason");
         same(state().disputer, stranger, "disputer");
         stageIs(Types.Stage.Disputed);
         rule(true);
         same(escrow.bondOf(id, stranger), 0, "bond");
         same(token.balanceOf(address(escrow)), BUDGET, "balance");
+    }
+
+    function test_a_free_dispute_moves_no_token() public {
+        use(new ProudToken());
+        terms.bond = 0;
+        id = escrow.idOf(terms);
+        deposit(BUDGET);
+        post(first());
+        dispute();
+        stageIs(Types.Stage.Disputed);
     }
 
     function test_a_dispute_takes_the_bond_and_freezes() public {
@@ -108,7 +164,7 @@ contract DisputeTest is EscrowFixture {
         emits();
         emit Types.Disputed(id, 1, root, disputer, "reason");
         dispute();
-        same(keccak256(abi.encode(state())), keccak256(abi.encode(expected)), "campaign");
+        stateIs(expected);
         same(token.balanceOf(address(escrow)), BUDGET + BOND, "balance");
         same(token.balanceOf(disputer), before - BOND, "disputer");
         vm.warp(START + WINDOW);

@@ -49,6 +49,28 @@ contract RedeemReceiptsTest is LabelledFixture {
         redeemReceipts(2, receiptedLabels(5, PROMISED));
     }
 
+    function test_a_receipt_for_a_label_that_was_judged_brings_nothing() public {
+        silentAfterFirst();
+        reverts(Types.AlreadyJudged.selector, uint256(4), uint256(EVIDENCE));
+        redeemReceipts(1, receiptedLabels(4, PROMISED));
+        reverts(Types.AlreadyJudged.selector, uint256(4), uint256(EVIDENCE));
+        redeemReceipts(1, two(7, 4));
+    }
+
+    function test_a_receipt_for_the_first_label_that_was_not_judged_brings_its_price() public {
+        silentAfterFirst();
+        redeemReceipts(2, receiptedLabels(EVIDENCE, PROMISED));
+        reservedIs(LABEL_PRICE);
+    }
+
+    function test_a_receipt_is_for_its_place_in_the_log() public {
+        silentAfterFirst();
+        Types.ReceiptedLabel[] memory labels = receiptedLabels(4, PROMISED);
+        labels[0].index = 5;
+        reverts(Types.WrongSignature.selector, operator);
+        redeemReceipts(1, labels);
+    }
+
     function test_a_receipt_has_time_until_its_deadline() public {
         silent();
         reverts(Types.ReceiptNotDue.selector, uint256(DEADLINE) + 1);
@@ -131,7 +153,7 @@ contract RedeemReceiptsTest is LabelledFixture {
 
     function test_a_receipt_that_another_signed_brings_nothing() public {
         silent();
-        wrongReceipt(sign(REQUESTER_KEY, Signing.receipt(logDomain(), leaves[5], PROMISED)));
+        wrongReceipt(sign(REQUESTER_KEY, Signing.receipt(logDomain(), leaves[5], 5, PROMISED)));
     }
 
     function test_a_receipt_for_something_else_brings_nothing() public {
@@ -143,10 +165,10 @@ contract RedeemReceiptsTest is LabelledFixture {
     function test_a_receipt_from_somewhere_else_brings_nothing() public {
         silent();
         bytes32 domain = Signing.domain("crowdledger", block.chainid + 1, address(log));
-        wrongReceipt(sign(OPERATOR_KEY, Signing.receipt(domain, leaves[5], PROMISED)));
+        wrongReceipt(sign(OPERATOR_KEY, Signing.receipt(domain, leaves[5], 5, PROMISED)));
         domain = Signing.domain("crowdledger", block.chainid, stranger);
-        wrongReceipt(sign(OPERATOR_KEY, Signing.receipt(domain, leaves[5], PROMISED)));
-        wrongReceipt(sign(OPERATOR_KEY, Signing.receipt(escrowDomain(), leaves[5], PROMISED)));
+        wrongReceipt(sign(OPERATOR_KEY, Signing.receipt(domain, leaves[5], 5, PROMISED)));
+        wrongReceipt(sign(OPERATOR_KEY, Signing.receipt(escrowDomain(), leaves[5], 5, PROMISED)));
     }
 
     function test_a_malleated_receipt_brings_nothing() public {
@@ -170,11 +192,18 @@ contract RedeemReceiptsTest is LabelledFixture {
         reservedIs(LABEL_PRICE);
     }
 
+    function test_code_behind_the_operators_account_takes_no_receipt_back() public {
+        silent();
+        vm.etch(operator, hex"00");
+        redeemReceipts(2, receiptedLabels(5, PROMISED));
+        reservedIs(LABEL_PRICE);
+    }
+
     function test_a_contract_that_was_the_operator_keeps_its_receipts() public {
         terms.operator = address(new Wallet(operator));
         begin();
         silent();
-        wrongReceipt(sign(REQUESTER_KEY, Signing.receipt(logDomain(), leaves[5], PROMISED)));
+        wrongReceipt(sign(REQUESTER_KEY, Signing.receipt(logDomain(), leaves[5], 5, PROMISED)));
         redeemReceipts(2, receiptedLabels(5, PROMISED));
         reservedIs(LABEL_PRICE);
     }

@@ -169,7 +169,8 @@ abstract contract PayrollSteps is LogWorld {
         Ghost storage g = ghosts[k];
         bool allowed =
             g.stage == ICampaignEscrowTypes.Stage.Pending && block.timestamp < g.postedAt + g.terms.window;
-        attempt(caller, abi.encodeCall(escrow.dispute, (g.terms, reason)), allowed, "dispute");
+        bytes memory data = abi.encodeCall(escrow.dispute, (g.terms, g.epoch, g.pendingRoot, reason));
+        attempt(caller, data, allowed, "dispute");
         g.stage = ICampaignEscrowTypes.Stage.Disputed;
         g.disputer = caller;
         g.disputedAt = block.timestamp;
@@ -194,7 +195,8 @@ abstract contract PayrollSteps is LogWorld {
         Ghost storage g = ghosts[k];
         bool allowed = caller == arbiter && g.stage == ICampaignEscrowTypes.Stage.Disputed
             && block.timestamp < g.disputedAt + 2 * g.terms.window;
-        attempt(caller, abi.encodeCall(escrow.rule, (g.terms, uphold)), allowed, "rule");
+        bytes memory data = abi.encodeCall(escrow.rule, (g.terms, g.epoch, g.pendingRoot, uphold));
+        attempt(caller, data, allowed, "rule");
         if (uphold) {
             drop(k);
         } else {

@@ -94,7 +94,7 @@ abstract contract RedemptionSteps is PromiseSteps {
     ) private view returns (bytes memory data, bool covered) {
         Heads.HeadProof memory head = headProof(position);
         uint256 size = head.head.size;
-        covered = number < size && !misplaced;
+        covered = number < size && !misplaced && head.head.time < afterSilence(ghosts[k], 0);
         ICampaignEscrowTypes.AnchoredLabel[] memory labels = new ICampaignEscrowTypes.AnchoredLabel[](1);
         Logged memory one = logged[number];
         labels[0] = ICampaignEscrowTypes.AnchoredLabel(
@@ -123,6 +123,7 @@ abstract contract RedemptionSteps is PromiseSteps {
         address caller = someone(by, actors[worker]);
         bool allowed = between(ghosts[k], 0, 1) && caller == actors[worker] && !spent[ghosts[k].id][number];
         allowed = allowed && ghosts[k].terms.labelPrice != 0 && promised <= block.timestamp;
+        allowed = allowed && number >= ghosts[k].judged;
         attempt(caller, receipted(k, actors[worker], number, uint64(promised)), allowed, "redeemReceipts");
         spent[ghosts[k].id][number] = true;
         holders[k][actors[worker]].labels += ghosts[k].terms.labelPrice;
@@ -139,9 +140,11 @@ abstract contract RedemptionSteps is PromiseSteps {
         ICampaignEscrowTypes.ReceiptedLabel memory one = labels[0];
         one.entry = labelOf(ghosts[k].id, worker, number);
         one.signature = signatureOf(number);
+        one.index = uint64(number);
         one.deadline = promised;
         bytes32 leaf = leafOf(ghosts[k].id, worker, number);
-        one.receipt = signedBy(OPERATOR_KEY, Signing.receipt(log.domainSeparator(), leaf, promised));
+        one.receipt =
+            signedBy(OPERATOR_KEY, Signing.receipt(log.domainSeparator(), leaf, one.index, promised));
         return abi.encodeCall(escrow.redeemReceipts, (ghosts[k].terms, labels));
     }
 

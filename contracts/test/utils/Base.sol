@@ -26,6 +26,10 @@ interface Vm {
     function chainId(
         uint256 id
     ) external;
+    function etch(
+        address target,
+        bytes calldata code
+    ) external;
     function expectEmit(
         bool topic1,
         bool topic2,

@@ -33,6 +33,8 @@ abstract contract EscrowFixture is Base {
     LocalToken internal token;
     ICampaignEscrowTypes.Terms internal terms;
     bytes32 internal id;
+    uint32 internal lastEpoch; // of the last payroll that `post` posted
+    bytes32 internal lastRoot;
 
     function setUp() public virtual {
         vm.warp(START);
@@ -104,19 +106,21 @@ abstract contract EscrowFixture is Base {
     ) internal returns (bytes32) {
         bytes memory entries = PayrollReference.pack(list);
         vm.prank(operator);
-        return escrow.post(terms, entries, EVIDENCE);
+        lastRoot = escrow.post(terms, entries, EVIDENCE);
+        lastEpoch = state().epoch;
+        return lastRoot;
     }
 
     function dispute() internal {
         vm.prank(disputer);
-        escrow.dispute(terms, "reason");
+        escrow.dispute(terms, lastEpoch, lastRoot, "reason");
     }
 
     function rule(
         bool uphold
     ) internal {
         vm.prank(arbiter);
-        escrow.rule(terms, uphold);
+        escrow.rule(terms, lastEpoch, lastRoot, uphold);
     }
 
     /// @dev A funded campaign whose first payroll has settled.
@@ -140,6 +144,22 @@ abstract contract EscrowFixture is Base {
 
     function state() internal view returns (ICampaignEscrowTypes.Campaign memory) {
         return escrow.campaign(id);
+    }
+
+    /// @dev Every word of the campaign, also those that were to stay as they were.
+    function stateIs(
+        ICampaignEscrowTypes.Campaign memory expected
+    ) internal view {
+        same(keccak256(abi.encode(state())), keccak256(abi.encode(expected)), "campaign");
+    }
+
+    /// @dev The first payroll is void as of now, and the campaign as if it had never been posted.
+    function isVoid() internal view {
+        ICampaignEscrowTypes.Campaign memory expected;
+        expected.deposited = uint128(BUDGET);
+        expected.epoch = 1;
+        expected.idleSince = uint40(block.timestamp);
+        stateIs(expected);
     }
 
     function stageIs(

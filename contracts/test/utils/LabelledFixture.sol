@@ -126,8 +126,12 @@ abstract contract LabelledFixture is EscrowFixture {
         uint256 index,
         uint64 deadline
     ) internal view returns (ICampaignEscrowTypes.ReceiptedLabel memory) {
-        bytes memory receipt = sign(OPERATOR_KEY, Signing.receipt(logDomain(), leaves[index], deadline));
-        return ICampaignEscrowTypes.ReceiptedLabel(labelOf(index), sessionSignature(index), deadline, receipt);
+        uint64 at = uint64(index);
+        bytes memory receipt = sign(OPERATOR_KEY, Signing.receipt(logDomain(), leaves[index], at, deadline));
+        return
+            ICampaignEscrowTypes.ReceiptedLabel(
+                labelOf(index), sessionSignature(index), at, deadline, receipt
+            );
     }
 
     function receiptedLabels(

@@ -31,10 +31,11 @@ library Signing {
     function receipt(
         bytes32 separator,
         bytes32 leaf,
+        uint64 index,
         uint64 deadline
     ) internal pure returns (bytes32) {
-        return
-            typed(separator, abi.encode(keccak256("Receipt(bytes32 leaf,uint64 deadline)"), leaf, deadline));
+        bytes32 kind = keccak256("Receipt(bytes32 leaf,uint64 index,uint64 deadline)");
+        return typed(separator, abi.encode(kind, leaf, index, deadline));
     }
 
     function claimTo(

@@ -18,6 +18,32 @@ contract TaxedToken is LocalToken {
     }
 }
 
+/// @dev Adds one unit to every transfer.
+contract GivingToken is LocalToken {
+    function _update(
+        address from,
+        address to,
+        uint256 value
+    ) internal override {
+        super._update(from, to, value);
+        if (from != address(0) && to != address(0)) super._update(address(0), to, 1);
+    }
+}
+
+/// @dev Refuses to move nothing.
+contract ProudToken is LocalToken {
+    error Nothing();
+
+    function _update(
+        address from,
+        address to,
+        uint256 value
+    ) internal override {
+        if (value == 0) revert Nothing();
+        super._update(from, to, value);
+    }
+}
+
 /// @dev No permit, and no answer where ERC-20 promises a boolean.
 contract OldToken {
     mapping(address => uint256) public balanceOf;
