@@ -186,7 +186,7 @@ contract ClaimTest is EscrowFixture {
         same(token.balanceOf(address(escrow)), BUDGET - 200_000_000, "balance");
         accountIs(workers[1], 200_000_000, 200_000_000, 0, 0);
         accountIs(workers[0], 0, 0, 0, 0);
-        same(keccak256(abi.encode(state())), keccak256(abi.encode(expected)), "campaign");
+        stateIs(expected);
     }
 
     function test_a_second_claim_pays_nothing() public {

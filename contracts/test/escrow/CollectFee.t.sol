@@ -34,7 +34,7 @@ contract CollectFeeTest is LabelledFixture {
         same(escrow.collectFee(terms), 60_000_000, "paid");
         same(token.balanceOf(operator), 60_000_000, "operator");
         same(token.balanceOf(address(escrow)), BUDGET - 60_000_000, "balance");
-        same(keccak256(abi.encode(state())), keccak256(abi.encode(expected)), "campaign");
+        stateIs(expected);
     }
 
     function test_the_fee_is_collected_once() public {

@@ -6,7 +6,7 @@ import {ICampaignEscrowTypes as Types} from "../../src/ICampaignEscrowTypes.sol"
 import {LocalToken} from "../../src/local/LocalToken.sol";
 import {Vm} from "../utils/Base.sol";
 import {EscrowFixture} from "../utils/EscrowFixture.sol";
-import {FalseToken, OldToken, TaxedToken} from "../utils/Tokens.sol";
+import {FalseToken, GivingToken, OldToken, TaxedToken} from "../utils/Tokens.sol";
 
 contract DepositTest is EscrowFixture {
     function test_nothing_cannot_be_deposited() public {
@@ -144,7 +144,7 @@ contract DepositTest is EscrowFixture {
         same(logs.length, 2, "the token's event and the deposit's");
         same(logs[0].topics[0], Types.Deposited.selector, "deposited");
         same(logs[0].topics[2], bytes32(uint256(uint160(stranger))), "from");
-        same(keccak256(abi.encode(state())), keccak256(abi.encode(opened(uint128(BUDGET) + 5))), "campaign");
+        stateIs(opened(uint128(BUDGET) + 5));
         same(token.balanceOf(address(escrow)), BUDGET + 5, "balance");
         same(token.balanceOf(stranger), 0, "stranger");
     }
@@ -171,6 +171,12 @@ contract DepositTest is EscrowFixture {
     function test_a_token_that_keeps_a_share_is_refused() public {
         use(new TaxedToken());
         reverts(Types.WrongAmountArrived.selector, uint256(99), uint256(100));
+        deposit(100);
+    }
+
+    function test_a_token_that_adds_to_a_deposit_is_refused() public {
+        use(new GivingToken());
+        reverts(Types.WrongAmountArrived.selector, uint256(101), uint256(100));
         deposit(100);
     }
 

@@ -4,6 +4,7 @@ pragma solidity 0.8.30;
 import {ICampaignEscrowTypes as Types} from "../../src/ICampaignEscrowTypes.sol";
 import {LabelledFixture} from "../utils/LabelledFixture.sol";
 import {PayrollReference} from "../utils/PayrollReference.sol";
+import {ProudToken} from "../utils/Tokens.sol";
 
 contract DisputeRedemptionTest is LabelledFixture {
     function contestIs(
@@ -137,6 +138,15 @@ contract DisputeRedemptionTest is LabelledFixture {
         disputeRedemption(1);
         contestIs(1, Types.Contest.Open, stranger);
         same(token.balanceOf(address(escrow)), BUDGET, "balance");
+    }
+
+    function test_a_free_dispute_of_a_redemption_moves_no_token() public {
+        use(new ProudToken());
+        terms.bond = 0;
+        id = escrow.idOf(terms);
+        redeemed();
+        disputeRedemption(1);
+        contestIs(1, Types.Contest.Open, stranger);
     }
 
     function test_the_dispute_of_a_redemption_takes_the_bond() public {

@@ -33,14 +33,6 @@ contract EnforceTest is EscrowFixture {
         enforceWith(s, signed(s));
     }
 
-    function isVoid() internal view {
-        Types.Campaign memory expected;
-        expected.deposited = uint128(BUDGET);
-        expected.epoch = 1;
-        expected.idleSince = uint40(block.timestamp);
-        same(keccak256(abi.encode(state())), keccak256(abi.encode(expected)), "campaign");
-    }
-
     function test_a_statement_voids_nothing_where_nothing_is_pending() public {
         deposit(BUDGET);
         reverts(Types.NothingPending.selector);
@@ -266,6 +258,16 @@ contract EnforceTest is EscrowFixture {
         posted();
         Types.Statement memory s = stated(workers[1], PAID + 1, 1);
         enforceWith(s, Signing.compact(signed(s)));
+        isVoid();
+    }
+
+    /// @dev An account with a key can delegate to code (EIP-7702), which would deny what the key signed.
+    function test_code_behind_the_operators_account_takes_no_statement_back() public {
+        posted();
+        Types.Statement memory s = stated(workers[1], PAID + 1, 1);
+        vm.etch(operator, hex"00");
+        wrongSignature(s, sign(STRANGER_KEY, Signing.statement(logDomain(), s)));
+        enforceWith(s, signed(s));
         isVoid();
     }
 

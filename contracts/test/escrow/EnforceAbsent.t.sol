@@ -30,14 +30,6 @@ contract EnforceAbsentTest is EscrowFixture {
         enforceAbsent(s, signed(s), list);
     }
 
-    function isVoid() internal view {
-        Types.Campaign memory expected;
-        expected.deposited = uint128(BUDGET);
-        expected.epoch = 1;
-        expected.idleSince = uint40(block.timestamp);
-        same(keccak256(abi.encode(state())), keccak256(abi.encode(expected)), "campaign");
-    }
-
     function test_an_absence_voids_nothing_where_nothing_is_pending() public {
         deposit(BUDGET);
         reverts(Types.NothingPending.selector);

@@ -140,6 +140,38 @@ contract PostTest is EscrowFixture {
         escrow.post(terms, entries, EVIDENCE);
     }
 
+    /// @dev So many positions of one unit each, of accounts 1, 2, 3, …
+    function many(
+        uint256 count
+    ) internal pure returns (bytes memory entries) {
+        entries = new bytes(36 * count);
+        for (uint256 i; i < count; ++i) {
+            uint256 head = (i + 1) << 96; // the account, and 12 of the 16 bytes of its amounts
+            assembly ("memory-safe") {
+                let at := add(add(entries, 0x20), mul(36, i))
+                mstore(at, head)
+                mstore8(add(at, 35), 1)
+            }
+        }
+    }
+
+    function test_a_payroll_has_no_more_positions_than_one_transaction_can_show() public {
+        deposit(BUDGET);
+        bytes memory entries = many(4_097);
+        reverts(Payroll.TooManyPositions.selector, uint256(4_097));
+        vm.prank(operator);
+        escrow.post(terms, entries, EVIDENCE);
+    }
+
+    function test_a_payroll_can_have_4096_positions() public {
+        deposit(BUDGET);
+        bytes memory entries = many(4_096);
+        vm.prank(operator);
+        escrow.post(terms, entries, EVIDENCE);
+        same(state().pendingCount, 4_096, "pending count");
+        same(state().pendingTotal, 4_096, "pending total");
+    }
+
     function test_a_settled_position_cannot_be_left_out() public {
         settledFirst();
         PayrollReference.Position[] memory list = second();
@@ -235,7 +267,7 @@ contract PostTest is EscrowFixture {
         emits();
         emit Types.Posted(id, 1, expected.pendingRoot, 600_000_000, 3, EVIDENCE);
         same(post(first()), expected.pendingRoot, "root");
-        same(keccak256(abi.encode(state())), keccak256(abi.encode(expected)), "campaign");
+        stateIs(expected);
         same(token.balanceOf(address(escrow)), BUDGET, "balance");
     }
 

@@ -203,7 +203,7 @@ contract RedeemTest is LabelledFixture {
         emits();
         emit Types.Redeemed(id, workers[1], 200_000_050, 0);
         redeem(1, 200_000_050);
-        same(keccak256(abi.encode(state())), keccak256(abi.encode(expected)), "campaign");
+        stateIs(expected);
         accountIs(workers[1], 0, 0, 200_000_050, 0);
         accountIs(workers[0], 0, 0, 0, 0);
         same(token.balanceOf(workers[1]), 0, "nothing is paid yet");
@@ -250,6 +250,14 @@ contract RedeemTest is LabelledFixture {
         reservedIs(50);
         reverts(Types.NotIncreasing.selector, uint256(50), uint256(50)); // the other form of it serves no more
         redeemWith(s, signed(s));
+    }
+
+    function test_code_behind_the_operators_account_takes_no_word_back() public {
+        silent();
+        vm.etch(operator, hex"00");
+        Types.Statement memory s = stated(workers[1], 50, 1);
+        redeemWith(s, Signing.compact(signed(s)));
+        reservedIs(50);
     }
 
     function test_a_contract_that_was_the_operator_keeps_its_word() public {

@@ -53,6 +53,56 @@ contract RedeemLabelsTest is LabelledFixture {
         escrow.redeemLabels(terms, head, labels);
     }
 
+    /// @dev A 13th label, of worker 0, under a third head that is anchored at this time.
+    function anchorAnother(
+        uint256 time
+    ) internal returns (Heads.HeadProof memory head, Types.AnchoredLabel[] memory labels) {
+        vm.warp(time);
+        leaves.push(leafOf(ENTRIES));
+        bytes32[] memory all = leaves;
+        bytes32 root = LogTree.root(all, 0, ENTRIES + 1);
+        bytes32[] memory proof = LogTree.consistency(all, ENTRIES, ENTRIES + 1);
+        vm.prank(operator);
+        log.anchor(ENTRIES + 1, root, proof);
+        head = Heads.HeadProof(Heads.Head(ENTRIES + 1, root, uint64(time)), 2, new bytes32[](0));
+        proof = LogTree.inclusion(all, ENTRIES, ENTRIES + 1);
+        labels = new Types.AnchoredLabel[](1);
+        labels[0] = Types.AnchoredLabel(labelOf(ENTRIES), sessionSignature(ENTRIES), ENTRIES, proof);
+    }
+
+    function redeemAnother(
+        Heads.HeadProof memory head,
+        Types.AnchoredLabel[] memory labels
+    ) internal {
+        vm.prank(workers[0]);
+        escrow.redeemLabels(terms, head, labels);
+    }
+
+    function test_a_head_that_was_anchored_in_the_silence_does_not_count() public {
+        deposit(BUDGET);
+        (Heads.HeadProof memory head, Types.AnchoredLabel[] memory labels) = anchorAnother(DEADLINE);
+        reverts(Types.HeadTooLate.selector, uint256(DEADLINE), uint256(DEADLINE));
+        redeemAnother(head, labels);
+    }
+
+    function test_a_head_that_was_anchored_before_the_silence_counts() public {
+        deposit(BUDGET);
+        (Heads.HeadProof memory head, Types.AnchoredLabel[] memory labels) = anchorAnother(DEADLINE - 1);
+        vm.warp(DEADLINE);
+        redeemAnother(head, labels);
+        reservedIs(LABEL_PRICE);
+    }
+
+    function test_the_silence_that_heads_come_before_follows_the_last_payroll() public {
+        deposit(BUDGET);
+        vm.warp(DEADLINE - 1);
+        post(first());
+        (Heads.HeadProof memory head, Types.AnchoredLabel[] memory labels) = anchorAnother(after0(1) - 2);
+        vm.warp(after0(1) - 1);
+        redeemAnother(head, labels);
+        reservedIs(LABEL_PRICE);
+    }
+
     function test_no_labels_bring_nothing() public {
         silent();
         reverts(Types.NotIncreasing.selector, uint256(0), uint256(0));
@@ -85,7 +135,7 @@ contract RedeemLabelsTest is LabelledFixture {
         emits();
         emit Types.Redeemed(id, workers[2], 0, LABEL_PRICE);
         redeemLabels(2, anchoredLabels(EVIDENCE));
-        same(keccak256(abi.encode(state())), keccak256(abi.encode(expected)), "campaign");
+        stateIs(expected);
         accountIs(workers[2], 0, 0, 0, LABEL_PRICE);
     }
 

@@ -76,7 +76,7 @@ contract RefundTest is LabelledFixture {
         same(refund(), 340_000_000, "paid");
         same(token.balanceOf(requester), before + 340_000_000, "requester");
         same(token.balanceOf(address(escrow)), 660_000_000, "balance");
-        same(keccak256(abi.encode(state())), keccak256(abi.encode(expected)), "campaign");
+        stateIs(expected);
     }
 
     function test_a_refund_waits_for_a_window_after_the_last_payroll() public {

@@ -111,7 +111,7 @@ contract RuleRedemptionTest is LabelledFixture {
         ruleRedemption(1, false);
         contestIs(1, Types.Contest.Stands);
         accountIs(workers[1], 0, 0, 250_000_000, LABEL_PRICE);
-        same(keccak256(abi.encode(state())), keccak256(abi.encode(before)), "the campaign is as it was");
+        stateIs(before);
         same(escrow.bondOf(id, workers[1]), BOND, "worker's bond");
         same(escrow.bondOf(id, stranger), 0, "disputer's bond");
         same(escrow.bondOf(id, operator), 0, "operator's bond");

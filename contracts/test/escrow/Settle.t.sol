@@ -24,7 +24,7 @@ contract SettleTest is EscrowFixture {
         expected.settledEvidence = uint40(EVIDENCE);
         expected.epoch = 1;
         expected.idleSince = uint40(time);
-        same(keccak256(abi.encode(state())), keccak256(abi.encode(expected)), "campaign");
+        stateIs(expected);
     }
 
     function tooEarly(

@@ -133,6 +133,19 @@ contract SumsTest is LabelledFixture {
         collect();
     }
 
+    /// @dev From R0 on: all redeem, and claims and refunds come in any order until nothing is left to do.
+    function live(
+        PayrollReference.Position[] memory list,
+        uint256 scale
+    ) internal {
+        redeemAny(list, scale);
+        vm.warp(after0(2) + draw(2 * WINDOW));
+        inAnyOrder(list);
+        vm.warp(after0(3));
+        inAnyOrder(list);
+        atTheEnd(list);
+    }
+
     /// @dev Nothing was redeemed: all ends a window after the deadline.
     function testFuzz_a_campaign_empties_to_the_unit(
         uint256 seed,
@@ -159,12 +172,7 @@ contract SumsTest is LabelledFixture {
         uint256 most = bound(scale, 1, 1 << 58);
         PayrollReference.Position[] memory list = settledAny(seed, most, 9 * most);
         uint256 before = token.balanceOf(requester);
-        redeemAny(list, most);
-        vm.warp(after0(2) + draw(2 * WINDOW));
-        inAnyOrder(list);
-        vm.warp(after0(3));
-        inAnyOrder(list);
-        atTheEnd(list);
+        live(list, most);
         uint256 rest = 9 * most;
         for (uint256 i; i < 3; ++i) {
             uint256 more = beyond(i, amounts[i]);
@@ -185,12 +193,7 @@ contract SumsTest is LabelledFixture {
         uint256 free = bound(extra, 1, 3 * most);
         PayrollReference.Position[] memory list = settledAny(seed, most, free);
         uint256 before = token.balanceOf(requester);
-        redeemAny(list, most);
-        vm.warp(after0(2) + draw(2 * WINDOW));
-        inAnyOrder(list);
-        vm.warp(after0(3));
-        inAnyOrder(list);
-        atTheEnd(list);
+        live(list, most);
         uint256 asked = beyond(0, amounts[0]) + beyond(1, amounts[1]) + beyond(2, amounts[2]);
         reservedIs(asked);
         for (uint256 i; i < 3; ++i) {

@@ -138,32 +138,6 @@ contract ListedToken is LocalToken {
     }
 }
 
-/// @dev Calls `hook` with `payload` before every transfer that leaves or enters it, as ERC-777 does.
-contract HookToken is LocalToken {
-    address public hook;
-    bytes public payload;
-    bytes public answer;
-
-    function arm(
-        address hook_,
-        bytes calldata payload_
-    ) external {
-        (hook, payload) = (hook_, payload_);
-        delete answer;
-    }
-
-    function _update(
-        address from,
-        address to,
-        uint256 value
-    ) internal override {
-        if (hook != address(0)) {
-            (, answer) = hook.call(payload);
-        }
-        super._update(from, to, value);
-    }
-}
-
 /// @dev Takes signed authorizations (ERC-3009), like USDC.
 contract AuthorizedToken is ERC20, EIP712, ERC3009 {
     constructor() ERC20("Authorized", "AUTH") EIP712("Authorized", "1") {}
