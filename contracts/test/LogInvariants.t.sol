@@ -102,7 +102,8 @@ contract LogLife is Base {
         uint256 who
     ) external {
         address caller = who % 2 == 0 || next == address(0) ? actors[(who / 2) % 4] : next;
-        bool expected = caller == next && block.timestamp >= nextFrom;
+        bool inTime = block.timestamp >= nextFrom && block.timestamp < nextFrom + 7 days;
+        bool expected = caller == next && inTime;
         if (call(caller, abi.encodeCall(log.acceptOperator, ()), expected)) {
             (operator, next, nextFrom) = (caller, address(0), 0);
         }

@@ -75,6 +75,15 @@ contract PayrollTest is PayrollFixture {
         }
     }
 
+    function test_there_are_at_most_4096_positions() public {
+        PayrollReference.Position[] memory next = fresh(4_097, 1);
+        bytes memory entries = PayrollReference.pack(next);
+        for (uint256 settled; settled < 2; ++settled) {
+            reverts(Payroll.TooManyPositions.selector, 4_097);
+            payroll.update(CAMPAIGN, entries, 0, settled * 5_000, 0);
+        }
+    }
+
     function test_a_settled_position_cannot_be_dropped() public {
         PayrollReference.Position[] memory before = fresh(3, 1);
         bytes memory entries = PayrollReference.pack(fresh(2, 1));
@@ -212,6 +221,10 @@ contract PayrollTest is PayrollFixture {
         PayrollReference.Position[] memory first = fresh(1_000, 12);
         check(new PayrollReference.Position[](0), first);
         check(first.settled(), extended(first.settled(), 1_037, 13));
+    }
+
+    function test_as_many_positions_as_there_can_be_agree_with_the_reference() public view {
+        check(new PayrollReference.Position[](0), fresh(4_096, 14));
     }
 
     /// @dev Sums of the largest amounts are exact.

@@ -278,6 +278,31 @@ contract Rfc9162Test is Base {
         }
     }
 
+    /// @dev Of three and four entries: the last hash of the path is hashed with the older and with the newer root.
+    function test_consistency_is_refused_when_one_hash_fails() public {
+        bytes32[] memory leaves = LogTree.leavesOf(4, 8);
+        bytes32[] memory proof = LogTree.consistency(leaves, 3, 4);
+        (bytes32 older, bytes32 newer) = (root(leaves, 3), root(leaves, 4));
+        bytes32 right = sha256(abi.encodePacked(uint8(1), leaves[2], leaves[3]));
+        bytes32[2] memory last = [leaves[2], right];
+        for (uint256 i; i < 2; ++i) {
+            // A refusal of 32 bytes, the length of an answer.
+            vm.mockCallRevert(
+                address(2),
+                abi.encodePacked(uint8(1), proof[2], last[i]),
+                abi.encodePacked(bytes32("refused"))
+            );
+            reverts(Rfc9162.HashFailed.selector);
+            rfc.verifyConsistency(3, 4, older, newer, proof);
+            vm.mockCall(
+                address(2),
+                abi.encodePacked(uint8(1), proof[2], last[i]),
+                abi.encodePacked(i == 0 ? older : newer)
+            );
+            rfc.verifyConsistency(3, 4, older, newer, proof);
+        }
+    }
+
     function test_consistency_leaves_the_memory_as_it_was() public view {
         bytes32[] memory leaves = LogTree.leavesOf(7, 7);
         bytes32[] memory proof = LogTree.consistency(leaves, 3, 7);
