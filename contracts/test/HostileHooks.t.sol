@@ -68,7 +68,8 @@ contract HostileHooksTest is EscrowFixture, CallbackWatcher {
         if (f == 2) {
             return abi.encodeCall(escrow.depositWithAuthorization, (terms, 10, requester, 0, NONE, 0, 0, 0));
         }
-        if (f == 3) return abi.encodeCall(escrow.dispute, (terms, "reason"));
+        ICampaignEscrowTypes.Campaign memory c = state();
+        if (f == 3) return abi.encodeCall(escrow.dispute, (terms, c.epoch, c.pendingRoot, "reason"));
         if (f == 4) return abi.encodeCall(escrow.disputeRedemption, (terms, workers[0], "reason"));
         if (f < 9) return claimData(f);
         if (f == 9) return abi.encodeCall(escrow.collectFee, (terms));
@@ -76,7 +77,7 @@ contract HostileHooksTest is EscrowFixture, CallbackWatcher {
         if (f == 11) return abi.encodeCall(escrow.refund, (terms));
         if (f == 12) return abi.encodeCall(escrow.post, (terms, PayrollReference.pack(list), EVIDENCE));
         if (f == 13) return abi.encodeCall(escrow.settle, (terms));
-        if (f == 14) return abi.encodeCall(escrow.rule, (terms, true));
+        if (f == 14) return abi.encodeCall(escrow.rule, (terms, c.epoch, c.pendingRoot, true));
         if (f < 18) return statedData(f);
         if (f == 18) {
             Heads.HeadProof memory head;
@@ -90,6 +91,7 @@ contract HostileHooksTest is EscrowFixture, CallbackWatcher {
             labels[0].entry.campaign = id;
             labels[0].entry.worker = workers[0];
             labels[0].signature = "signature";
+            labels[0].index = EVIDENCE;
             return abi.encodeCall(escrow.redeemReceipts, (terms, labels));
         }
         if (f == 20) return abi.encodeCall(escrow.ruleRedemption, (terms, workers[0], true));
@@ -224,6 +226,7 @@ contract HostileHooksTest is EscrowFixture, CallbackWatcher {
         }
         step(1, 12);
         done |= step(3, 3);
+        (lastEpoch, lastRoot) = (state().epoch, state().pendingRoot);
         if (intrusion_ == NONE) rule(false); // the bond is the operator's
         vm.warp(START + 4 * WINDOW);
         step(0, 13);

@@ -22,6 +22,7 @@ contract EscrowInvariantsTest is Invariants {
         step(life.stepSettle.selector, 1);
         step(life.stepDispute.selector, 2);
         step(life.stepRule.selector, 1);
+        step(life.stepMeanAnother.selector, 1);
         step(life.stepState.selector, 2);
         step(life.stepEnforce.selector, 2);
         step(life.stepEnforceAbsent.selector, 1);

@@ -208,6 +208,22 @@ abstract contract PayrollSteps is LogWorld {
         stamp(k);
     }
 
+    /// @dev Who means another payroll than the one that is pending neither disputes nor decides anything.
+    function stepMeanAnother(
+        uint256 campaign,
+        uint256 seed
+    ) external {
+        Ghost storage g = ghosts[campaign % CAMPAIGNS];
+        uint32 epoch = seed % 2 == 0 ? g.epoch + 1 : g.epoch;
+        bytes32 root = seed % 2 == 0 ? g.pendingRoot : ~g.pendingRoot;
+        vm.prank(actors[7]);
+        (bool done,) = address(escrow).call(abi.encodeCall(escrow.dispute, (g.terms, epoch, root, "reason")));
+        yes(!done, "a dispute of another payroll");
+        vm.prank(arbiter);
+        (done,) = address(escrow).call(abi.encodeCall(escrow.rule, (g.terms, epoch, root, seed % 4 < 2)));
+        yes(!done, "a ruling on another payroll");
+    }
+
     /// @dev The pending payroll is void, and whoever disputed it was right.
     function drop(
         uint256 k

@@ -81,8 +81,9 @@ abstract contract RedemptionSteps is PromiseSteps {
         for (uint256 i; i < count; ++i) {
             number = (seed % count + i) % count;
             Logged memory one = logged[number];
-            bool current = one.id == ghosts[one.campaign].id && !spent[one.id][number];
-            if (current && between(ghosts[one.campaign], 0, 1)) break;
+            Ghost storage g = ghosts[one.campaign];
+            bool current = one.id == g.id && number >= g.judged && !spent[one.id][number];
+            if (current && between(g, 0, 1)) break;
         }
     }
 
@@ -106,7 +107,8 @@ abstract contract RedemptionSteps is PromiseSteps {
         data = abi.encodeCall(escrow.redeemLabels, (ghosts[k].terms, head, labels));
     }
 
-    /// @dev One or two labels that the operator promised to anchor by now, or by later, and did not.
+    /// @dev A label that the operator promised to anchor by now, or by later: one of the log, or one that never came
+    /// into it.
     function stepRedeemReceipts(
         uint256 by,
         uint256 campaign,
@@ -114,19 +116,33 @@ abstract contract RedemptionSteps is PromiseSteps {
         uint256 number,
         int16 late
     ) external {
-        uint256 k = silentOne(campaign, 0);
-        follow(k);
         vm.assume(mayState());
-        worker = worker % ACCOUNTS;
-        number = UNANCHORED + (number % 4) * ACCOUNTS + worker;
-        uint256 promised = uint256(int256(block.timestamp) - late);
-        address caller = someone(by, actors[worker]);
-        bool allowed = between(ghosts[k], 0, 1) && caller == actors[worker] && !spent[ghosts[k].id][number];
-        allowed = allowed && ghosts[k].terms.labelPrice != 0 && promised <= block.timestamp;
-        allowed = allowed && number >= ghosts[k].judged;
-        attempt(caller, receipted(k, actors[worker], number, uint64(promised)), allowed, "redeemReceipts");
-        spent[ghosts[k].id][number] = true;
-        holders[k][actors[worker]].labels += ghosts[k].terms.labelPrice;
+        uint256 k = silentOne(campaign, 0);
+        address account = actors[worker % ACCOUNTS];
+        if (number % 2 == 0) {
+            number = redeemable(number / 2);
+            (k, account) = (logged[number].campaign, logged[number].worker);
+            vm.assume(logged[number].id == ghosts[k].id);
+        } else {
+            number = UNANCHORED + (number / 2 % 4) * ACCOUNTS + worker % ACCOUNTS;
+        }
+        follow(k);
+        redeemReceipt(k, someone(by, account), account, number, uint256(int256(block.timestamp) - late));
+    }
+
+    function redeemReceipt(
+        uint256 k,
+        address caller,
+        address account,
+        uint256 number,
+        uint256 promised
+    ) private {
+        Ghost storage g = ghosts[k];
+        bool allowed = between(g, 0, 1) && caller == account && !spent[g.id][number];
+        allowed = allowed && g.terms.labelPrice != 0 && promised <= block.timestamp && number >= g.judged;
+        attempt(caller, receipted(k, account, number, uint64(promised)), allowed, "redeemReceipts");
+        spent[g.id][number] = true;
+        holders[k][account].labels += g.terms.labelPrice;
         stamp(k);
     }
 
