@@ -187,8 +187,8 @@ def _label(position: int) -> Json:
 
 def _receipt(position: int) -> Json:
     placed = _made.log[f"label ada {position}"]
-    signed = promise(placed.entry.leaf, NOW + 1_000, _made.domain, _made.operator)
-    return {**signed.to_json(), "index": placed.index, "entry": "0x" + placed.entry.raw.hex()}
+    signed = promise(placed.entry.leaf, placed.index, NOW + 1_000, _made.domain, _made.operator)
+    return {**signed.to_json(), "entry": "0x" + placed.entry.raw.hex()}
 
 
 LABELS: Json = {"labels": [_label(position) for position in range(len(TEXTS))]}

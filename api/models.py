@@ -73,7 +73,7 @@ class OpeningBody(Body):
 
 
 class ReceiptBody(Body):
-    """The operator's signed promise that a leaf is in the log by a deadline (EIP-712 `Receipt`).
+    """The operator's signed promise that a leaf is at an index of the log by a deadline (EIP-712 `Receipt`).
 
     `entry` is the label that it is for, as it stands in the log: whoever keeps both can prove the promise.
     """

@@ -69,7 +69,7 @@ def layout(kind: type[Struct]) -> tuple[tuple[str, str], ...]:
 
 
 def type_string(kind: type[Struct]) -> str:
-    """encodeType of EIP-712, for example `Receipt(bytes32 leaf,uint64 deadline)`."""
+    """encodeType of EIP-712, for example `Receipt(bytes32 leaf,uint64 index,uint64 deadline)`."""
     members = ",".join(f"{solidity} {camel(name)}" for name, solidity in layout(kind))
     return f"{kind.__name__}({members})"
 

@@ -64,7 +64,7 @@ def post_labels(service: Running, caller: Caller, body: LabelsBody) -> Receipts:
     with service.store.begin() as uow:
         receipts = label.label(uow, service.ledger, caller, given)
         logged = uow.log.by_leaf([receipt.receipt.leaf for receipt in receipts])
-    return Receipts(receipts=[_body(receipt, *logged[receipt.receipt.leaf]) for receipt in receipts])
+    return Receipts(receipts=[_body(receipt, logged[receipt.receipt.leaf][1]) for receipt in receipts])
 
 
 @router.get(
@@ -74,8 +74,8 @@ def get_receipt(service: Running, caller: Caller, leaf: Leaf) -> ReceiptBody:
     """The receipt of one of your labels, again."""
     with service.store.begin() as uow:
         row = _readable(uow, service, caller, leaf)
-        ((index, raw),) = uow.log.by_leaf([leaf]).values()
-        return _body(label.receipt(row, service.ledger), index, raw)
+        ((_, raw),) = uow.log.by_leaf([leaf]).values()
+        return _body(label.receipt(row, service.ledger), raw)
 
 
 @router.get(
@@ -105,10 +105,10 @@ def _readable(uow: UnitOfWork, service: Service, caller: str, leaf: bytes) -> La
     return row
 
 
-def _body(signed: SignedReceipt, index: int, raw: bytes) -> ReceiptBody:
+def _body(signed: SignedReceipt, raw: bytes) -> ReceiptBody:
     return ReceiptBody(
         leaf=signed.receipt.leaf,
-        index=index,
+        index=signed.receipt.index,
         deadline=signed.receipt.deadline,
         operator=signed.operator,
         signature=signed.signature,

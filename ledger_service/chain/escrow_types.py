@@ -122,6 +122,7 @@ class ReceiptedLabel:
 
     entry: Label
     signature: bytes
+    index: int
     deadline: int
     receipt: bytes
 

@@ -25,7 +25,7 @@ struct Statement(bytes32 campaign, address worker, uint256 amount, uint32 epoch,
 struct Label(bytes32 campaign, bytes32 item, address worker, bytes32 answer, bytes32 suggestion,
     uint64 madeAt)
 struct AnchoredLabel(Label entry, bytes signature, uint64 index, bytes32[] proof)
-struct ReceiptedLabel(Label entry, bytes signature, uint64 deadline, bytes receipt)
+struct ReceiptedLabel(Label entry, bytes signature, uint64 index, uint64 deadline, bytes receipt)
 struct Head(uint64 size, bytes32 root, uint64 time)
 struct HeadProof(Head head, uint256 position, bytes32[] path)
 """
@@ -51,6 +51,7 @@ error AlreadyRedeemed(bytes32 leaf)
 error AmountTooLarge(uint256 amount)
 error ClaimsExceedTotal(uint256 claimed, uint256 total)
 error EmptyTree()
+error HeadTooLate(uint64 time, uint256 since)
 error IndexOutOfRange(uint256 index, uint256 size)
 error NotIncreasing(uint256 amount, uint256 known)
 error NotWorker(address caller, address worker)

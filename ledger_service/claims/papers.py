@@ -19,7 +19,7 @@ from ledger_service.commitments import Json
 from ledger_service.entries import Domain, Label, Payout, Statement
 from ledger_service.errors import BadInput, BadSignature, VerificationError
 from ledger_service.log.checkpoint import VerifierKey, open_checkpoint
-from ledger_service.log.receipts import SignedReceipt, check_receipt, check_statement
+from ledger_service.log.receipts import MEMBERS, SignedReceipt, check_receipt, check_statement
 from ledger_service.log.tlog_proof import parse_proof
 from ledger_service.signing import SIGNATURE_BYTES
 from ledger_service.verify import bundle as bundles
@@ -28,7 +28,6 @@ from ledger_service.verify.verdict import Memory
 from ledger_service.verify.verifier import verify_bundle
 
 MAX_FILE_BYTES = 256 << 20
-_RECEIPT = {"leaf", "deadline", "operator", "signature"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,17 +54,21 @@ class SavedLabel:
 
 @dataclass(frozen=True, slots=True)
 class SavedReceipt:
-    """A label, and the operator's promise that it will be in the log; `index` is where, if that was said."""
+    """A label, and the operator's promise that it is in the log."""
 
     label: Label
     signature: bytes
     receipt: SignedReceipt
-    index: int | None
 
     @property
     def leaf(self) -> bytes:
         """Leaf hash of the label's entry, 32 bytes."""
         return self.receipt.receipt.leaf
+
+    @property
+    def index(self) -> int:
+        """Where in the log the label is, by the operator's word."""
+        return self.receipt.receipt.index
 
 
 def read_statements(path: Path) -> list[SavedStatement]:
@@ -193,20 +196,21 @@ def _each(value: Json) -> Iterator[Json]:
 
 
 def _receipt(value: Json, path: Path) -> SavedReceipt:
-    if not isinstance(value, dict) or not set(value) >= _RECEIPT:
-        raise BadInput(f"{path} holds no receipt: it has leaf, deadline, operator, signature and entry")
+    if not isinstance(value, dict) or not set(value) >= MEMBERS:
+        raise BadInput(
+            f"{path} holds no receipt: it has leaf, index, deadline, operator, signature and entry"
+        )
     if "entry" not in value:
         raise BadInput(
             f"{path}: the receipt for {str(value['leaf'])[:66]} lacks its label: add the signed Label "
             'entry that was sent, as "entry": "0x…" (docs/formats.md, section 7)'
         )
-    signed = SignedReceipt.from_json({name: value[name] for name in _RECEIPT})
+    signed = SignedReceipt.from_json({name: value[name] for name in MEMBERS})
     entry = entries.decode(_hex(value["entry"], "entry"))
     shape.same(f"{path}: leaf hash of the entry beside the receipt", signed.receipt.leaf, entry.leaf)
     if not isinstance(entry.struct, Label):
         raise BadInput(f"{path}: the entry beside the receipt is no label")
-    index = None if "index" not in value else shape.integer(value["index"], "index")
-    return SavedReceipt(entry.struct, entry.signature, signed, index)
+    return SavedReceipt(entry.struct, entry.signature, signed)
 
 
 def _member(value: Any, name: str) -> Json:

@@ -172,20 +172,22 @@ def _calldata(
         ]
         return record.escrow.redeem_labels(record.terms, head, anchored)
     receipted = [
-        ReceiptedLabel(one.label, one.signature, one.receipt.receipt.deadline, one.receipt.signature)
+        ReceiptedLabel(
+            one.label, one.signature, one.index, one.receipt.receipt.deadline, one.receipt.signature
+        )
         for one in part
         if isinstance(one, SavedReceipt)
     ]
     return record.escrow.redeem_receipts(record.terms, receipted)
 
 
-def _unfit(label: Label, index: int | None, record: Record, found: Standing) -> str | None:
+def _unfit(label: Label, index: int, record: Record, found: Standing) -> str | None:
     """Why a label cannot be redeemed by this account in this campaign; None if it can."""
     if label.campaign != record.campaign:
         return f"it is of another campaign, 0x{label.campaign.hex()}"
     if label.worker != found.account:
         return f"it is of another worker, {label.worker}"
-    if index is not None and index < record.evidence:
+    if index < record.evidence:
         return f"the settled payroll has judged it (entry {index} of {record.evidence})"
     return None
 
@@ -213,6 +215,12 @@ def _unanchored(one: SavedLabel, record: Record, known: heads.Heads) -> str | No
             f"root anchored for {one.size} entries",
             expected="0x" + known[position].root.hex(),
             found="0x" + one.root.hex(),
+        )
+    since, time = record.silent_since, known[position].time
+    if since is not None and time >= since:
+        return (
+            f"its head was anchored at {moment(time)}, when the operator had fallen silent: that does not "
+            "count. Redeem it by its receipt"
         )
     return None
 

@@ -110,7 +110,7 @@ class Worker:
         """
         reply = self._session.post("/v1/labels", {"labels": [draft.body for draft in drafts]})
         for draft, given in zip(drafts, reply["receipts"], strict=True):
-            index, entry = given.pop("index"), given.pop("entry")
+            entry = given.pop("entry")
             receipt = SignedReceipt.from_json(given)
             if receipt.receipt.leaf != draft.leaf:
                 raise VerificationError(
@@ -119,7 +119,7 @@ class Worker:
             if entries.leaf_hash(bytes.fromhex(entry[2:])) != draft.leaf:
                 raise VerificationError("the entry beside the receipt is another", found=entry)
             check_receipt(receipt, self._info.domain, self._info.operator)
-            self.receipts.append(Kept(draft.leaf, index, receipt))
+            self.receipts.append(Kept(draft.leaf, receipt.receipt.index, receipt))
             self._worked.add(bytes.fromhex(draft.body["campaign"][2:]))
         return len(drafts)
 

@@ -207,7 +207,7 @@ def test_what_has_to_be_signed_is_signed_by_whom_it_names() -> None:
         said = entries.Label(label.campaign, label.item, worker, answer, entries.ZERO32, label.made_at)
         entries.check_signer(said, label.signature, DOMAIN, grant.session_key)
         assert entries.encode(said, label.signature).leaf == receipt.leaf
-        promise = entries.Receipt(receipt.leaf, receipt.deadline)
+        promise = entries.Receipt(receipt.leaf, receipt.index, receipt.deadline)
         entries.check_signer(promise, receipt.signature, DOMAIN, terms.operator)
 
 

@@ -22,10 +22,11 @@ from ledger_service.chain.contracts import (
     ProvenanceLog,
     ReceiptedLabel,
 )
-from ledger_service.entries import Entry, Label, Statement
+from ledger_service.chain.rpc import Reverted
+from ledger_service.entries import Entry, Label, Statement, digest, encode
 from ledger_service.log.receipts import promise, sign_statement
 from ledger_service.signing import Wallet
-from tests.audit.builder import Builder
+from tests.audit.builder import Builder, seeded
 from tests.audit.chain_world import DAY, ETHER, ChainWorld
 from tests.audit.proxy import Proxy
 
@@ -72,9 +73,9 @@ class Escrow:
     def redeem_receipts(self, wallet: Wallet, count: int) -> None:
         deadline = self.made.place.now + DAY
         chosen = []
-        for _, entry, label in self.labels(wallet)[:count]:
-            receipt = promise(entry.leaf, deadline, self.made.domain, self.made.operator)
-            chosen.append(ReceiptedLabel(label, entry.signature, deadline, receipt.signature))
+        for index, entry, label in self.labels(wallet)[:count]:
+            receipt = promise(entry.leaf, index, deadline, self.made.domain, self.made.operator)
+            chosen.append(ReceiptedLabel(label, entry.signature, index, deadline, receipt.signature))
         self.do(wallet, self.escrow.redeem_receipts(self.made.terms, chosen))
 
     def claim_redeemed(self, wallet: Wallet) -> None:
@@ -149,14 +150,24 @@ def test_redemptions_after_the_operator_s_silence_are_followed_to_the_unit(
     assert paid.payouts_onchain == stated + 5 * price
 
 
-def test_labels_come_on_top_of_a_settled_payroll(escrow: Escrow, tmp_path: Path) -> None:
-    """These labels were judged, and their receipts redeemed all the same: that is said."""
+def test_labels_that_the_operator_kept_out_of_the_log_come_on_top_of_the_payroll(
+    escrow: Escrow, tmp_path: Path
+) -> None:
     made, world = escrow.made, escrow.world
-    wallet = made.wallets[2]
+    wallet, session = made.wallets[2], made.sessions[2]
     world.post(made, made.owed, len(made.entries))
     world.settle(made)
     escrow.to_silence()
-    escrow.redeem_receipts(wallet, 2)
+    hidden, deadline = [], made.place.now + DAY
+    for number in range(2):
+        index, answer = len(made.entries) + number, seeded(f"hidden answer {number}")
+        label = Label(made.campaign, made.item_ids[0], wallet.address, answer, bytes(32), made.place.now)
+        entry = encode(label, session.sign(digest(label, made.domain)))
+        receipt = promise(entry.leaf, index, deadline, made.domain, made.operator)
+        hidden.append(ReceiptedLabel(label, entry.signature, index, deadline, receipt.signature))
+    escrow.do(wallet, escrow.escrow.redeem_receipts(made.terms, hidden))
+    with pytest.raises(Reverted):  # what the payroll judged is not redeemed once more
+        escrow.redeem_receipts(wallet, 1)
     world.later(2 * DAY)
     owed = list(made.owed.items())
     index = [account for account, _ in owed].index(wallet.address)

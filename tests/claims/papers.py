@@ -99,8 +99,9 @@ class Silent:
     def receipt(self, number: int, answer: str, deadline: int, signer: Wallet | None = None) -> Json:
         """The receipt of a label that was acknowledged and is not in the log."""
         entry = self.kept_out(number, answer)
-        signed = promise(entry.leaf, deadline, self.made.domain, signer or self.made.operator)
-        return {**signed.to_json(), "entry": show(entry.raw), "index": len(self.made.entries)}
+        index = len(self.made.entries)
+        signed = promise(entry.leaf, index, deadline, self.made.domain, signer or self.made.operator)
+        return {**signed.to_json(), "entry": show(entry.raw)}
 
     def kept_out(self, number: int, answer: str) -> Entry:
         """A label of a worker that the operator took and did not log."""

@@ -124,8 +124,8 @@ def test_receipts_of_labels_that_were_kept_out_of_the_log(
     receipts = [silent.receipt(1, answer, now + 60) for answer in ("one", "two")]
     late = silent.receipt(1, "three", silent.made.terms.deadline + 2 * DAY)
     logged = silent.labels(1)[0]
-    again = promise(made.entries[logged].leaf, now, made.domain, made.operator).to_json()
-    again |= {"entry": "0x" + made.entries[logged].raw.hex(), "index": logged}
+    again = promise(made.entries[logged].leaf, logged, now, made.domain, made.operator).to_json()
+    again["entry"] = "0x" + made.entries[logged].raw.hex()
     listed = save(tmp_path / "receipts.json", {"receipts": [*receipts, again]})
     bundle = save(tmp_path / "label.json", silent.label_bundle(logged, 106))
     mixed = save(tmp_path / "mixed.json", receipts[0], late, silent.receipt(2, "bob's", now))
@@ -290,3 +290,23 @@ def test_a_node_that_lies_about_heads(silent: Silent, node_url: str, tmp_path: P
             said = crowdledger("redeem", *own, "--labels", labels)
         assert (said.status, words in said.err) == (1, True), said
         assert "eth_sendRawTransaction" not in asked
+
+
+def test_a_head_from_after_the_silence_began_does_not_count(
+    world: ChainWorld, node_url: str, tmp_path: Path
+) -> None:
+    made = Builder(place=world.place)
+    world.fund(made)
+    world.anchor(made, 106)
+    silent = Silent(world, made, (106, 140))
+    to_deadline(silent)
+    proof = made.tree.consistency_proof(106, 140)
+    late = world.artifacts["ProvenanceLog"].call("anchor", 140, made.tree.root(140), proof)
+    world.send(made.operator, world.log, late)
+    ada, (first, second, *_) = silent.worker(1), silent.labels(1)
+    own = of(silent.campaign, node_url, key_file(tmp_path, ada))
+    labels = save(tmp_path / "labels", silent.label_bundle(first, 106), silent.label_bundle(second, 140))
+    said = crowdledger("redeem", *own, "--labels", labels)
+    assert (said.status, said.err) == (0, "")
+    assert "asked for 1 label, 50000" in said.out
+    assert "when the operator had fallen silent: that does not count" in said.out

@@ -90,8 +90,8 @@ def test_the_block_of_a_creation_is_found_or_all_are_read(world: ChainWorld, nod
     [
         b"", b"{", b"[]", b"null", b"{}", b"\xff\xfe", b'{"receipts": 5}', b'{"receipts": [5]}', b"[" * 100,
         b'{"campaign": 1, "worker": 2, "amount": 3, "epoch": 4, "signature": 5}',
-        b'{"leaf": 1, "deadline": 2, "operator": 3, "signature": 4, "entry": 5}',
-        b'{"leaf": {}, "deadline": [], "operator": 3, "signature": 4, "entry": "0x00"}',
+        b'{"leaf": 1, "index": 0, "deadline": 2, "operator": 3, "signature": 4, "entry": 5}',
+        b'{"leaf": {}, "index": {}, "deadline": [], "operator": 3, "signature": 4, "entry": "0x00"}',
         b'{"format":"crowdledger-bundle@v1"}', b'{"domain":{"chainId":1}}',
     ],
 )  # fmt: skip
