@@ -244,6 +244,20 @@ contract PostTest is EscrowFixture {
         same(state().pendingTotal, 600_000_000, "pending total");
     }
 
+    function test_what_was_paid_out_is_not_there_for_another_payroll() public {
+        deposit(660_000_000);
+        post(first());
+        vm.warp(START + WINDOW);
+        for (uint256 i; i < 3; ++i) {
+            claim(first(), i);
+        }
+        escrow.collectFee(terms);
+        PayrollReference.Position[] memory list = second();
+        list[0].increase = 1;
+        reverts(Types.InsufficientDeposit.selector, uint256(660_000_001), uint256(660_000_000));
+        tryToPost(list, EVIDENCE);
+    }
+
     function test_an_opened_campaign_takes_a_payroll_of_zeros() public {
         uint64[3] memory none;
         deposit(1);
