@@ -35,7 +35,7 @@ def read_history(chain: ChainReader, log: str) -> LogHistory:
     """The history of a ProvenanceLog, once it agrees with itself and with what the contract holds.
 
      1. The first event names the first operator, and each later one takes over from the one before, as it was
-        proposed, after the contract's delay.
+        proposed, after the contract's delay and before it has passed a second time.
      2. The heads grow; the peaks over all of them are those that the contract holds, for as many heads; the
         last one is the latest.
      3. The last operator, and what is proposed now, are those that the contract holds.
@@ -51,7 +51,7 @@ def read_history(chain: ChainReader, log: str) -> LogHistory:
         elif kind == PROPOSED:
             _proposed(history, event, chain.time(event.block_number), delay)
         else:
-            _changed(history, event, chain.time(event.block_number))
+            _changed(history, event, chain.time(event.block_number), delay)
     _compare(history, chain, log)
     return history
 
@@ -76,14 +76,15 @@ def _proposed(history: LogHistory, event: Log, now: int, delay: int) -> None:
     history.pending = None if withdrawn else proposal
 
 
-def _changed(history: LogHistory, event: Log, now: int) -> None:
+def _changed(history: LogHistory, event: Log, now: int, delay: int) -> None:
     former, found = address(topic(event, 1)), address(topic(event, 2))
     if history.operators:
         pending = history.pending
         _same("operator of the log that handed over", history.operators[-1].operator, former)
         _same("operator of the log that took over", pending.operator if pending else "nobody", found)
-        if pending and now < pending.since:
-            raise Mismatch("when the operator of the log took over", expected=pending.since, found=now)
+        if pending and not pending.since <= now < pending.since + delay:
+            span = f"{pending.since} to {pending.since + delay - 1}"
+            raise Mismatch("when the operator of the log took over", expected=span, found=now)
     else:
         _same("operator before the first one of the log", ZERO_ADDRESS, former)
     history.operators.append(OperatorTerm(found, now, 0))

@@ -66,26 +66,37 @@ def check_chain(
     same("domain of the ProvenanceLog", domain.separator(), chain.domain_separator(log))
     history = read_history(chain, log)
     anchors, notes = _check_anchors(history, ledger)
+    whole = anchors == len(history.heads)
     found: dict[bytes, OnChain] = {}
     missing: list[str] = []
     for escrow in sorted({charter.escrow for charter in charters.values()}):
         same(f"ProvenanceLog of the escrow {escrow}", log, chain.provenance(escrow))
         ours = {campaign: charter for campaign, charter in charters.items() if charter.escrow == escrow}
-        booked = chain.money(escrow, ours)
-        for campaign, charter in ours.items():
-            rows, events = ledger.campaigns[campaign], booked[campaign]
-            missing += _check_campaign(rows, charter, ledger, events)
-            more_missing, more_notes = check_redeemed(
-                rows, charter, events, whole=anchors == len(history.heads)
-            )
-            missing, notes = missing + more_missing, notes + more_notes
-            state = chain.campaign(escrow, campaign)
-            check_state(campaign, state, events)
-            check_accounts(chain, escrow, campaign, state, events)
-            found[campaign] = OnChain(state, events)
-        unknown, more = _check_balances(chain, escrow, ours, booked)
+        more_found, unknown, more = _check_escrow(chain, escrow, ours, ledger, whole=whole)
+        found |= more_found
         missing, notes = missing + unknown, notes + more
     return ChainFindings(anchors, history, found, tuple(missing), tuple(notes))
+
+
+def _check_escrow(
+    chain: ChainReader, escrow: str, ours: Mapping[bytes, Charter], ledger: Ledger, *, whole: bool
+) -> tuple[dict[bytes, OnChain], list[str], list[str]]:
+    """The campaigns of one escrow; then what could not be compared, and notes, in sentences."""
+    found: dict[bytes, OnChain] = {}
+    booked = chain.money(escrow, ours)
+    missing: list[str] = []
+    notes: list[str] = []
+    for campaign, charter in ours.items():
+        rows, events = ledger.campaigns[campaign], booked[campaign]
+        missing += _check_campaign(rows, charter, ledger, events)
+        unknown, more = check_redeemed(rows, charter, events, whole=whole)
+        missing, notes = missing + unknown, notes + more
+        state = chain.campaign(escrow, campaign)
+        check_state(campaign, state, events)
+        check_accounts(chain, escrow, campaign, state, events)
+        found[campaign] = OnChain(state, events)
+    unknown, more = _check_balances(chain, escrow, ours, booked)
+    return found, missing + unknown, notes + more
 
 
 def _check_anchors(history: LogHistory, ledger: Ledger) -> tuple[int, list[str]]:  # 2

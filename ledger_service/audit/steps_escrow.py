@@ -44,7 +44,7 @@ def check_redeemed(
 def _labels_note(
     name: str, rows: CampaignRows, charter: Charter, events: CampaignMoney, worker: str
 ) -> list[str]:
-    """A label is redeemed at its price; by a receipt also one that was judged, or is not in the log."""
+    """A label is redeemed at its price; by a receipt also one that is not in the log."""
     price, amount = charter.terms.label_price, events.redeemed[worker].labels
     if price and amount % price:
         raise Mismatch(
@@ -56,7 +56,7 @@ def _labels_note(
         return []
     return [
         f"{name}: {worker} redeemed {count} labels, and the log has {unjudged} of it that no settled payroll"
-        " judged: the others were judged, or the operator took them and kept them out of the log"
+        " judged: the operator gave receipts for the others, and the log does not have them there"
     ]
 
 

@@ -66,13 +66,16 @@ class CampaignEscrow(Contract):
         """Settles the pending payroll, once its window has passed."""
         return self.artifact.call("settle", astuple(terms))
 
-    def dispute(self, terms: Terms, reason: bytes) -> bytes:
-        """Disputes the pending payroll; `reason` is a digest."""
-        return self.artifact.call("dispute", astuple(terms), reason)
+    def dispute(self, terms: Terms, epoch: int, root: bytes, reason: bytes) -> bytes:
+        """Disputes payroll `epoch` with this root, if it is the pending one; `reason` is a digest."""
+        return self.artifact.call("dispute", astuple(terms), epoch, root, reason)
 
-    def rule(self, terms: Terms, *, uphold: bool) -> bytes:
-        """Decides a dispute: upheld, the payroll is void."""
-        return self.artifact.call("rule", astuple(terms), uphold)
+    def rule(self, terms: Terms, epoch: int, root: bytes, *, uphold: bool) -> bytes:
+        """Decides the dispute of payroll `epoch` with this root: upheld, it is void.
+
+        Both are those of the payroll that was judged, never what the chain says when the call is made.
+        """
+        return self.artifact.call("rule", astuple(terms), epoch, root, uphold)
 
     def enforce(
         self,

@@ -21,7 +21,8 @@ Show who may anchor in a log (its operator), and change the operator's key. It t
 apart, so that everybody can see it coming:
 
   propose ADDRESS   the present operator names the next one; the zero address takes that back
-  accept            the next one takes over, with its own key; until then the present one anchors
+  accept            the next one takes over, with its own key; until then the present one anchors. It has
+                    seven days for it: then the proposal lapses
 
 Both leave everything as it is where there is nothing left to do. Campaigns keep the operator that is in
 their terms: its key posts their payrolls. So rotate when they are finished, unless the key is lost or stolen.
@@ -171,7 +172,13 @@ def _print(found: Standing, sent: bytes | None, *, as_json: bool) -> None:
         value = {
             "log": found.log,
             "operator": found.operator,
-            "next": None if next_one is None else {"operator": next_one.next, "from": next_one.since},
+            "next": None
+            if next_one is None
+            else {
+                "operator": next_one.next,
+                "from": next_one.since,
+                "until": next_one.since + found.delay,
+            },
             "transaction": None if sent is None else "0x" + sent.hex(),
             "now": found.now,
         }
@@ -182,6 +189,7 @@ def _print(found: Standing, sent: bytes | None, *, as_json: bool) -> None:
     if next_one is None:
         print("next      nobody is proposed")
     else:
-        print(f"next      {next_one.next}, may accept from {utc(next_one.since)} on")
+        until = utc(next_one.since + found.delay)
+        print(f"next      {next_one.next}, may accept from {utc(next_one.since)} on, until {until}")
     if sent is not None:
         print(f"sent      transaction 0x{sent.hex()}")

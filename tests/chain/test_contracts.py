@@ -42,7 +42,7 @@ STATEMENT = Statement(word(12), account(5), 900, 2, word(13))
 HEAD = HeadProof(Head(40, word(14), 1_770_000_000), 6, (word(15), word(16)))
 LABEL = Label(word(12), word(17), account(5), word(18), word(19), 1_770_000_001)
 ANCHORED = AnchoredLabel(LABEL, b"\x01" * 64, 21, (word(20),))
-RECEIPTED = ReceiptedLabel(LABEL, b"\x02" * 64, 1_770_000_002, b"\x03" * 64)
+RECEIPTED = ReceiptedLabel(LABEL, b"\x02" * 64, 21, 1_770_000_002, b"\x03" * 64)
 DATASET = Dataset(word(21), word(12), 1, word(22), word(23), account(1), 1_770_000_003)
 CLAIM_TYPE = "(uint256,address,uint256,bytes32[])"
 
@@ -58,8 +58,8 @@ ESCROW: dict[str, tuple[Callable[[CampaignEscrow], bytes], tuple[Any, ...]]] = {
     ),
     "post": (lambda e: e.post(TERMS, b"\x05" * 36, 44), (TERMS, b"\x05" * 36, 44)),
     "settle": (lambda e: e.settle(TERMS), (TERMS,)),
-    "dispute": (lambda e: e.dispute(TERMS, word(31)), (TERMS, word(31))),
-    "rule": (lambda e: e.rule(TERMS, uphold=True), (TERMS, True)),
+    "dispute": (lambda e: e.dispute(TERMS, 3, word(30), word(31)), (TERMS, 3, word(30), word(31))),
+    "rule": (lambda e: e.rule(TERMS, 3, word(30), uphold=True), (TERMS, 3, word(30), True)),
     "enforce": (
         lambda e: e.enforce(TERMS, STATEMENT, b"\x04" * 64, 3, 800, [word(1)]),
         (TERMS, STATEMENT, b"\x04" * 64, 3, 800, (word(1),)),

@@ -210,11 +210,12 @@ def test_a_disputed_payroll_is_void_when_the_arbiter_says_so(campaign: Campaign)
     campaign.terms = replace(campaign.terms, arbiter=wallet.address)
     campaign.fund(1_000)
     entries = payroll.encode_entries([payroll.PayrollEntry("0x" + "77" * 20, 0, 5)])
+    root = payroll.root(campaign.id, [("0x" + "77" * 20, 5)])
     campaign.do(campaign.operator, "anchor", campaign.log.anchor(1, ENTRY, []), campaign.log.address)
     campaign.do(campaign.operator, "post", campaign.escrow.post(campaign.terms, entries, 1))
-    campaign.do(campaign.requester, "dispute", campaign.escrow.dispute(campaign.terms, bytes(32)))
+    campaign.do(campaign.requester, "dispute", campaign.escrow.dispute(campaign.terms, 1, root, bytes(32)))
     assert campaign.state() is Stage.DISPUTED
-    campaign.do(arbiter, "rule", campaign.escrow.rule(campaign.terms, uphold=True))
+    campaign.do(arbiter, "rule", campaign.escrow.rule(campaign.terms, 1, root, uphold=True))
     assert campaign.state() is Stage.EMPTY
     names = [name for name, _ in campaign.events()]
     assert names[:6] == ["OperatorChanged", "Opened", "Deposited", "Anchored", "Posted", "Disputed"]
@@ -228,11 +229,12 @@ def test_the_time_at_which_a_payroll_settles_is_the_contracts(campaign: Campaign
     assert escrow.campaign(client, campaign.id).settles_at(terms.window) is None
     campaign.fund(1_000)
     entries = payroll.encode_entries([payroll.PayrollEntry("0x" + "77" * 20, 0, 5)])
+    root = payroll.root(campaign.id, [("0x" + "77" * 20, 5)])
     campaign.do(campaign.operator, "anchor", campaign.log.anchor(1, ENTRY, []), campaign.log.address)
     campaign.do(campaign.operator, "post", escrow.post(terms, entries, 1))
     if disputed:
         campaign.after(1_000)
-        campaign.do(campaign.requester, "dispute", escrow.dispute(terms, bytes(32)))
+        campaign.do(campaign.requester, "dispute", escrow.dispute(terms, 1, root, bytes(32)))
     settles_at = escrow.campaign(client, campaign.id).settles_at(terms.window)
     assert settles_at is not None
     campaign.operator.enqueue("early", escrow.address, escrow.settle(terms))

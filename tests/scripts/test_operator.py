@@ -106,7 +106,7 @@ def test_a_service_hands_its_log_over_and_serves_with_the_new_key(
     assert isinstance(proposed, dict)
     assert proposed["operator"] == NEXT.address
     assert isinstance(found["now"], int)
-    assert proposed["from"] == found["now"] + WEEK
+    assert (proposed["from"], proposed["until"]) == (found["now"] + WEEK, found["now"] + 2 * WEEK)
     again = told("propose", NEXT.address.upper().replace("X", "x"), "--state", state)
     assert isinstance(again, dict)
     assert (again["transaction"], again["next"]) == (None, proposed), "the delay does not begin anew"
@@ -122,7 +122,7 @@ def test_a_service_hands_its_log_over_and_serves_with_the_new_key(
         pass
     told.later(WEEK)
     with (
-        pytest.raises(Conflict, match=r"a rotation is pending.*take over now,.*accept"),
+        pytest.raises(Conflict, match=r"a rotation is pending.*take over now, until 20.*accept"),
         startup.running(options),
     ):
         pass
@@ -169,7 +169,12 @@ def test_only_the_operator_proposes_and_can_take_it_back(
         assert isinstance(found, dict)
         assert isinstance(found["next"], dict)
         assert found["next"]["operator"] == successor, "the last word counts"
-    told.later(WEEK)
+    told.later(2 * WEEK)
+    late = ("accept", *stranger)
+    assert f"the proposal of {OTHER.address} has lapsed at 20" in told(*late, status=2)
+    anew = told("propose", OTHER.address, *own)
+    assert isinstance(anew, dict)
+    assert anew["transaction"] is not None, "what has lapsed is proposed again"
     assert "was not proposed" in told(
         "accept", "--log", told.log, "--key", key_file(tmp_path, NEXT), status=2
     )
