@@ -48,7 +48,7 @@ class Worker:
         self._session, self._secrets, self._info = session, secrets, info
         self._key = secrets.session_key()
         self._pace = sampler(seed, f"pace of {person.name}")
-        self._free_at = 0
+        self._free_at = self._until = 0
         self._worked: set[bytes] = set()  # campaigns that have a label of ours
         self._answers: dict[bytes, str] = {}
 
@@ -69,8 +69,9 @@ class Worker:
 
         Args:
             items: ids (32 bytes) by position in the crowd.
-            until: when the grants end, in seconds.
+            until: when the grants end, and by when receipts have to be due, in seconds.
         """
+        self._until = until
         self._answers = {items[position]: label for position, label in self.person.answers.items()}
         self._session.login()
         skills = list(crowd.skills)
@@ -105,7 +106,7 @@ class Worker:
         """Send signed answers and keep a checked receipt for each; how many.
 
         Raises:
-            VerificationError: a receipt promises another entry than the one that was signed.
+            VerificationError: a receipt promises another entry than the one that was signed, or too late.
             BadSignature: a receipt that the operator did not sign.
         """
         reply = self._session.post("/v1/labels", {"labels": [draft.body for draft in drafts]})
@@ -118,6 +119,12 @@ class Worker:
                 )
             if entries.leaf_hash(bytes.fromhex(entry[2:])) != draft.leaf:
                 raise VerificationError("the entry beside the receipt is another", found=entry)
+            if receipt.receipt.deadline > self._until:  # it could never be redeemed
+                raise VerificationError(
+                    "deadline of the receipt",
+                    expected=f"at most {self._until}",
+                    found=str(receipt.receipt.deadline),
+                )
             check_receipt(receipt, self._info.domain, self._info.operator)
             self.receipts.append(Kept(draft.leaf, receipt.receipt.index, receipt))
             self._worked.add(bytes.fromhex(draft.body["campaign"][2:]))
