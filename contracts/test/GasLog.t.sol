@@ -28,7 +28,7 @@ contract GasLogTest is GasMeter {
         bytes32 root = UniformTree.root(tree, size);
         bytes32[] memory proof = before == 0 ? new bytes32[](0) : UniformTree.consistency(tree, before, size);
         log.anchor(uint64(size), root, proof);
-        uint256 used = vm.lastCallGas().gasTotalUsed;
+        uint256 used = lastGas();
         heads.push(Heads.Head(uint64(size), root, uint64(block.timestamp)));
         return used;
     }
@@ -116,7 +116,7 @@ contract GasLogTest is GasMeter {
         (bool done,) = address(log)
             .call(abi.encodeCall(log.proveLabel, (entry, signature, uint64(marked.at), head, path)));
         yes(done, "proved");
-        return vm.lastCallGas().gasTotalUsed - BASE;
+        return lastGas() - BASE;
     }
 
     function mark(
