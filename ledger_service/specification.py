@@ -77,12 +77,9 @@ class Specification:
         """
         _check_size(document)
         top = _Reader(document, "specification")
-        schema, payment = top.inner("schema"), top.inner("payment")
-        review, inference = top.inner("review"), top.inner("inference")
+        schema, payment, review, inference = map(top.inner, ("schema", "payment", "review", "inference"))
         gold_rule = review.inner("gold")
-        parts = _read_parts(top)
-        if not 0 <= part < len(parts):
-            raise BadInput(f"the specification has the parts 0 to {len(parts) - 1}, not {part}")
+        chosen, parts = _choose(_read_parts(top), part)
         top.expect("format", FORMAT)
         schema.expect("type", "categorical")
         read = Specification(
@@ -104,18 +101,16 @@ class Specification:
             assignment_seconds=top.number("assignment_seconds", 60, 366 * 86_400),
             opens_at=top.number("opens_at", 0, 1 << 40),
             closes_at=top.number("closes_at", 0, 1 << 40),
-            items=parts[part].items,
-            gold=parts[part].gold,
+            items=chosen.items,
+            gold=chosen.gold,
             part=part,
-            parts=len(parts),
+            parts=parts,
             document=document,
         )
-        for reader in (top, schema, payment, review, inference, gold_rule):
-            reader.done()
-        read._check()
+        top.done()
         return read
 
-    def _check(self) -> None:
+    def __post_init__(self) -> None:
         if self.method != "dawid-skene":
             raise BadInput(f"there is no inference method {self.method!r}; there is dawid-skene")
         if not 2 <= len(set(self.labels)) == len(self.labels):
@@ -196,6 +191,13 @@ def _read_parts(top: _Reader) -> list[_Part]:
     return parts
 
 
+def _choose(parts: list[_Part], part: int) -> tuple[_Part, int]:
+    """The part of this number, and how many there are."""
+    if not 0 <= part < len(parts):
+        raise BadInput(f"the specification has the parts 0 to {len(parts) - 1}, not {part}")
+    return parts[part], len(parts)
+
+
 def _check_size(document: Json) -> None:
     if len(commitments.canonical(document)) > MAX_BYTES:
         raise BadInput(f"a specification has at most {MAX_BYTES} bytes")
@@ -209,6 +211,7 @@ class _Reader:
             raise BadInput(f"{name} has to be an object")
         self._left: dict[str, Any] = dict(value)
         self._name = name
+        self._inner: list[_Reader] = []
 
     def has(self, key: str) -> bool:
         return key in self._left
@@ -228,7 +231,8 @@ class _Reader:
             raise BadInput(f"{self._name}.{key} has to be {value}")
 
     def inner(self, key: str) -> _Reader:
-        return _Reader(self.take(key, dict), f"{self._name}.{key}")
+        self._inner.append(_Reader(self.take(key, dict), f"{self._name}.{key}"))
+        return self._inner[-1]
 
     def text(self, key: str) -> str:
         value = self.take(key, str)
@@ -259,5 +263,7 @@ class _Reader:
         return Collection(count, bytes.fromhex(root[2:]))
 
     def done(self) -> None:
+        for reader in self._inner:
+            reader.done()
         if self._left:
             raise BadInput(f"{self._name} has members that are not known: {', '.join(sorted(self._left))}")
