@@ -114,6 +114,22 @@ contract ClaimManyTest is LabelledFixture {
         accountIs(workers[1], 200_000_000, 200_000_000, 200_000_050, 0);
     }
 
+    /// @dev An account at two positions: the lower amount takes nothing back.
+    function test_a_lower_position_changes_nothing() public {
+        deposit(BUDGET);
+        PayrollReference.Position[] memory list = first();
+        list[1].account = workers[0];
+        post(list);
+        vm.warp(DEADLINE);
+        claim(list, 0);
+        redeem(0, 300_000_050);
+        Types.Claim[] memory claims = new Types.Claim[](1);
+        claims[0] = claimOf(list, 1);
+        same(claimMany(claims), 0, "paid");
+        accountIs(workers[0], 300_000_000, 300_000_000, 300_000_050, 0);
+        reservedIs(50);
+    }
+
     function test_many_claims_send_what_was_redeemed_too() public {
         PayrollReference.Position[] memory list = silentAfterFirst();
         redeemLabels(2, anchoredLabels(5));

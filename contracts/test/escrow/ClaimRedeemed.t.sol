@@ -124,6 +124,19 @@ contract ClaimRedeemedTest is LabelledFixture {
         reservedIs(1_500_000_000);
     }
 
+    function test_shares_are_rounded_down() public {
+        silent();
+        for (uint256 i; i < 3; ++i) {
+            redeem(i, BUDGET);
+        }
+        vm.warp(after0(3));
+        for (uint256 i; i < 3; ++i) {
+            same(claimRedeemed(i), 333_333_333, "a third of 1,000,000,000");
+        }
+        same(token.balanceOf(address(escrow)), 1, "left over");
+        same(escrow.refund(terms), 0, "refund");
+    }
+
     function test_a_void_redemption_makes_room_for_the_others() public {
         tooMuch();
         disputeRedemption(1);
