@@ -161,7 +161,7 @@ contract ProvenanceLog is EIP712 {
     ) external view returns (bytes32) {
         // A bit is set or not.
         // slither-disable-next-line incorrect-equality
-        return level < 24 && (_state.count >> level) & 1 == 1 ? _peaks[level] : bytes32(0);
+        return (_state.count >> level) & 1 == 1 ? _peaks[level] : bytes32(0);
     }
 
     /// @notice Checks that a head was anchored; reverts with `NotAnchored` if it was not.

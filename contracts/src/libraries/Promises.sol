@@ -68,6 +68,8 @@ library Promises {
         bytes memory signature
     ) internal view {
         bytes memory plain = signature.length == 64 ? _expand(signature) : signature;
+        // What is left out says more about a signature that is refused; then only the refusal counts.
+        // slither-disable-next-line unused-return
         (address recovered, ECDSA.RecoverError problem,) = ECDSA.tryRecover(digest_, plain);
         if (problem == ECDSA.RecoverError.NoError && recovered == signer) return;
         if (SignatureChecker.isValidERC1271SignatureNow(signer, digest_, signature)) return;
