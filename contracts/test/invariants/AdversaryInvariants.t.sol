@@ -51,8 +51,6 @@ abstract contract AdversaryInvariants is Invariants {
 }
 
 /// @dev The operator states and posts anything.
-/// forge-config: default.invariant.runs = 256
-/// forge-config: default.invariant.depth = 64
 contract OperatorAdversaryTest is AdversaryInvariants {
     function setUp() public {
         begin(0);
@@ -63,8 +61,6 @@ contract OperatorAdversaryTest is AdversaryInvariants {
 }
 
 /// @dev The requester cannot keep its workers from being paid.
-/// forge-config: default.invariant.runs = 256
-/// forge-config: default.invariant.depth = 64
 contract RequesterAdversaryTest is AdversaryInvariants {
     function setUp() public {
         begin(1);
@@ -73,8 +69,6 @@ contract RequesterAdversaryTest is AdversaryInvariants {
 }
 
 /// @dev The arbiter rules as it likes on what it disputes itself.
-/// forge-config: default.invariant.runs = 256
-/// forge-config: default.invariant.depth = 64
 contract ArbiterAdversaryTest is AdversaryInvariants {
     function setUp() public {
         begin(2);

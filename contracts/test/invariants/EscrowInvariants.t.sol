@@ -5,8 +5,6 @@ import {Invariants} from "./Invariants.sol";
 import {Life} from "./Life.sol";
 
 /// @dev Everybody may do anything, at any time, with arguments that are right most of the time.
-/// forge-config: default.invariant.runs = 256
-/// forge-config: default.invariant.depth = 64
 contract EscrowInvariantsTest is Invariants {
     Life internal life;
 
