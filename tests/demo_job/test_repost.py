@@ -85,18 +85,25 @@ class Disputed(Voided):
         for data in (escrow.mint(disputer.address, bond), approve):
             self._chain.send([Order(disputer, token, data)])
         terms = tuple(getattr(one.terms, name) for name in one.terms.__slots__)
-        dispute = escrow.calldata("dispute", [TUPLE, "bytes32"], [terms, REASON])
+        meant = [terms, 1, self._root(one)]
+        dispute = escrow.calldata("dispute", [TUPLE, "uint32", "bytes32", "bytes32"], [*meant, REASON])
         self._chain.send([Order(disputer, at, dispute)])
         found = self.status("disputed", lambda it: it["payroll"]["state"] == "disputed")
         expected = {"disputer": disputer.address, "reason": "0x" + REASON.hex(), "upheld": None}
         assert found["payroll"]["dispute"] == expected
         found = self.status("known times", lambda it: it["payroll"]["settles_at"] is not None)
         assert abs(found["payroll"]["settles_at"] - self._chain.now() - 2 * one.terms.window) < 60
-        rule = escrow.calldata("rule", [TUPLE, "bool"], [terms, True])
+        rule = escrow.calldata("rule", [TUPLE, "uint32", "bytes32", "bool"], [*meant, True])
         self._chain.send([Order(arbiter, at, rule)])
         bonds = escrow.calldata("collectBond", [TUPLE, "address"], [terms, disputer.address])
         self._chain.send([Order(disputer, at, bonds)])
         assert escrow.balances(self._chain, token, [disputer.address]) == [bond]
+
+    def _root(self, one: Commissioned) -> bytes:
+        """The root that is disputed, from the payroll's entries."""
+        posted = self._requester.status()[0]["payroll"]["entries"]
+        table = payroll.parse_entries(bytes.fromhex(posted[2:]))
+        return payroll.root(one.campaign, [(entry.account, entry.cumulative) for entry in table])
 
 
 class Enforced(Voided):
