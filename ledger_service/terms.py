@@ -98,5 +98,13 @@ def campaign_id(terms: Terms, chain_id: int, escrow: str) -> bytes:
     Raises:
         BadInput: a value its Solidity type does not hold.
     """
-    where = encode_word("uint256", chain_id) + encode_word("address", escrow)
-    return keccak256(where + terms.encode())
+    return encoded_campaign_id(terms.encode(), chain_id, escrow)
+
+
+def encoded_campaign_id(encoded: bytes, chain_id: int, escrow: str) -> bytes:
+    """The same of terms that are encoded already, as the data of the `Opened` event; of any bytes at all.
+
+    Raises:
+        BadInput: a chain id or an address that its Solidity type does not hold.
+    """
+    return keccak256(encode_word("uint256", chain_id) + encode_word("address", escrow) + encoded)

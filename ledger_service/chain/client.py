@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -251,22 +251,29 @@ class ChainClient:
         """The events of `addresses` in blocks first..last, in the chain's order."""
         return self._logs({"address": list(addresses)}, addresses, first, last)
 
-    def logs_with(self, address: str, topics: Sequence[Sequence[bytes]], first: int, last: int) -> list[Log]:
-        """The events of one contract in blocks first..last, in the chain's order, whose topic at each
-        position is one of those given for it. Whether the node kept to that is not checked."""
-        wanted = [["0x" + topic.hex() for topic in at] for at in topics]
-        return self._logs({"address": [address], "topics": wanted}, [address], first, last)
+    def logs_with(
+        self, address: str | None, topics: Sequence[Sequence[bytes]], first: int, last: int
+    ) -> list[Log]:
+        """The events of one contract, or with None of all, in blocks first..last, in the chain's order, whose
+        topic at each position is one of those given for it. Whether the node kept to that is not checked."""
+        wanted: dict[str, object] = {"topics": [["0x" + topic.hex() for topic in at] for at in topics]}
+        if address is None:
+            return self._logs(wanted, None, first, last)
+        return self._logs({"address": [address]} | wanted, [address], first, last)
 
-    def _logs(self, query: dict[str, object], addresses: Sequence[str], first: int, last: int) -> list[Log]:
+    def _logs(
+        self, query: Mapping[str, object], addresses: Sequence[str] | None, first: int, last: int
+    ) -> list[Log]:
         span = {"fromBlock": hex(first), "toBlock": hex(last)}
-        answer = self._rpc.ask("eth_getLogs", query | span)
+        answer = self._rpc.ask("eth_getLogs", {**query, **span})
         if not isinstance(answer, list) or len(answer) > MAX_LOGS:
             raise Corrupt("eth_getLogs: no list, or one too long")
         logs = [_log(entry) for entry in answer]
         places = [(log.block_number, log.index) for log in logs]
         if places != sorted(set(places)):
             raise Corrupt("eth_getLogs: events out of order or twice")
-        if any(log.address not in addresses or not first <= log.block_number <= last for log in logs):
+        others = addresses is not None and any(log.address not in addresses for log in logs)
+        if others or any(not first <= log.block_number <= last for log in logs):
             raise Corrupt("eth_getLogs: an event that was not asked for")
         return logs
 

@@ -13,13 +13,14 @@ Progress = Callable[[int, int], None]
 
 def events(
     client: ChainClient,
-    address: str,
+    address: str | None,
     topics: Sequence[Sequence[bytes]],
     first: int,
     last: int,
     progress: Progress | None = None,
 ) -> Iterator[Log]:
-    """Events of one contract in blocks first..last, in the chain's order, with these topics at each position.
+    """Events of one contract, or with None of all, in blocks first..last, in the chain's order, with these
+    topics at each position.
 
     What the node refuses is asked for in smaller spans, and after an answer in larger ones again: a busy day
     must not make all days after it slow. Events with other topics are left out, whatever the node gives.

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from ledger_service.chain.client import ChainClient
     from ledger_service.claims.record import Record
     from ledger_service.claims.transact import Sender
+    from ledger_service.signing import Wallet
 
 Progress = Callable[[str, int, int], None]
 
@@ -26,7 +27,11 @@ def add(to: argparse.ArgumentParser) -> None:
     to.add_argument("--rpc", required=True, metavar="URL", help="a node of the chain, anybody's")
     to.add_argument("--campaign", required=True, type=_bytes32, metavar="0xID", help="the campaign's id")
     to.add_argument(
-        "--escrow", required=True, type=address, metavar="0xADDRESS", help="the CampaignEscrow contract"
+        "--escrow",
+        type=address,
+        metavar="0xADDRESS",
+        help="the CampaignEscrow contract (default: looked for among the events of all contracts; the "
+        "campaign's id proves which one it is)",
     )
     to.add_argument(
         "--key",
@@ -39,7 +44,8 @@ def add(to: argparse.ArgumentParser) -> None:
         "--from-block",
         type=int,
         metavar="N",
-        help="a block before the campaign was opened (default: looks for the escrow's creation)",
+        help="a block before the campaign was opened (default: the escrow's creation; without "
+        "--escrow, the chain's beginning)",
     )
     to.add_argument(
         "--max-fee",
@@ -86,21 +92,41 @@ def client_of(given: argparse.Namespace) -> Iterator[ChainClient]:
         client.close()
 
 
-def sender_of(given: argparse.Namespace, client: ChainClient) -> Sender:
-    """Who signs, within which limits."""
+def wallet_of(given: argparse.Namespace) -> Wallet:
+    """Whose key signs."""
     from ledger_service.audit.login import read_key
+
+    return read_key(given.key)
+
+
+def sender_of(given: argparse.Namespace, record: Record, wallet: Wallet) -> Sender:
+    """Sends to the campaign's escrow, within the limits given."""
     from ledger_service.chain.fees import GWEI, FeeLimits
     from ledger_service.claims.transact import Sender
 
     limits = FeeLimits(max_fee=given.max_fee * GWEI, priority_fee=min(given.max_fee, 20) * GWEI)
-    return Sender(client, read_key(given.key), given.escrow, limits=limits)
+    return Sender(record.client, wallet, record.escrow.address, limits=limits)
 
 
 def record_of(given: argparse.Namespace, client: ChainClient, progress: Progress) -> Record:
-    """The campaign as the chain has it."""
+    """The campaign as the chain has it, in the escrow that was named or else found."""
+    from ledger_service.claims.finding import find_escrow
     from ledger_service.claims.record import read_record
 
-    return read_record(client, given.escrow, given.campaign, given.from_block, progress)
+    escrow, first = given.escrow, given.from_block
+    if escrow is None:
+        escrow, first = find_escrow(client, given.campaign, first or 0, progress)
+    return read_record(client, escrow, given.campaign, first, progress)
+
+
+def escrow_sentences(given: argparse.Namespace, record: Record) -> list[str]:
+    """Which escrow was found, where none was named."""
+    if given.escrow is not None:
+        return []
+    return [
+        f"the campaign is in the escrow {record.escrow.address}: its id proves that, with the Opened event "
+        f"in block {record.first}"
+    ]
 
 
 def answer(given: argparse.Namespace, work: Callable[[Progress], tuple[dict[str, Any], list[str]]]) -> int:

@@ -19,21 +19,22 @@ if TYPE_CHECKING:
 
 DESCRIPTION = """\
 Fetch your pay from the escrow contract. This needs a node of the chain and your key, nothing of the
-service: it may be gone. The campaign's terms and payrolls are read from past transactions, and whatever the
-node says is checked: the terms have to hash to the campaign's id, the payroll table to the root that the
-escrow holds. A payroll whose dispute window is over is settled on the way. What was redeemed (crowdledger
-redeem) is paid too.
+service: it may be gone. The escrow is found by the campaign's id, which is a hash over its address; with
+--escrow that is quicker, and some nodes need it. The campaign's terms and payrolls are read from past
+transactions, and whatever the node says is checked: the terms have to hash to the campaign's id, the payroll
+table to the root that the escrow holds. A payroll whose dispute window is over is settled on the way. What
+was redeemed (crowdledger redeem) is paid too.
 
 The money goes to the account that the payroll names, whoever claims; only that account itself can send it
 elsewhere, with --to. Running it again is safe: nothing is paid twice. A node that lies can cost you the gas
 of a transaction that fails, and can hide money from you; then ask another node.
 """
 EXAMPLES = """\
-  crowdledger claim --rpc https://rpc.example.org --campaign 0x… --escrow 0x… --key wallet.key --dry-run
-  crowdledger claim --rpc https://rpc.example.org --campaign 0x… --escrow 0x… --key wallet.key
-  crowdledger claim --rpc … --campaign 0x… --escrow 0x… --key wallet.key --to 0x…      your money, elsewhere
-  crowdledger claim --rpc … --campaign 0x… --escrow 0x… --key any.key --account 0x…    for somebody else
-  crowdledger claim --rpc … --campaign 0x… --escrow 0x… --key any.key --everybody      for all, in batches
+  crowdledger claim --rpc https://rpc.example.org --campaign 0x… --key wallet.key --dry-run
+  crowdledger claim --rpc https://rpc.example.org --campaign 0x… --key wallet.key
+  crowdledger claim --rpc … --campaign 0x… --key wallet.key --to 0x…      your money, elsewhere
+  crowdledger claim --rpc … --campaign 0x… --key any.key --account 0x…    for somebody else
+  crowdledger claim --rpc … --campaign 0x… --key any.key --everybody      for all, in batches
 
 Amounts in --json are decimal strings in the token's minor units.
 
@@ -72,13 +73,14 @@ def run(argv: Sequence[str]) -> int:
     """Claim; the exit status."""
     given = parser().parse_args(argv)
     with chain_arguments.client_of(given) as client:
-        sender = chain_arguments.sender_of(given, client)
+        wallet = chain_arguments.wallet_of(given)
 
         def work(progress: chain_arguments.Progress) -> tuple[dict[str, Any], list[str]]:
             from ledger_service.claims.token import read_token
             from ledger_service.errors import BadInput
 
             record = chain_arguments.record_of(given, client, progress)
+            sender = chain_arguments.sender_of(given, record, wallet)
             if given.to in (record.terms.token, record.escrow.address):
                 raise BadInput(
                     f"--to {given.to} is a contract of this campaign, which could never send it on"
@@ -223,7 +225,7 @@ class _Job:
     def sentences(self) -> list[str]:
         """The outcome for people."""
         show, record, table = self._token.show, self._record, self._table
-        lines = []
+        lines = chain_arguments.escrow_sentences(self._given, record)
         if table is not None:
             state = "due, and settled with the first payment" if record.due_now else "settled"
             lines.append(

@@ -34,11 +34,11 @@ Only you can redeem what is yours. Do not redeem work that was judged and reject
 be disputed, and then you lose all that you redeemed.
 """
 EXAMPLES = """\
-  crowdledger redeem --rpc https://rpc.example.org --campaign 0x… --escrow 0x… --key wallet.key \\
+  crowdledger redeem --rpc https://rpc.example.org --campaign 0x… --key wallet.key \\
       --statement payment.json --dry-run
-  crowdledger redeem --rpc … --campaign 0x… --escrow 0x… --key wallet.key --labels bundles/*.json
-  crowdledger redeem --rpc … --campaign 0x… --escrow 0x… --key wallet.key --receipts receipts.json
-  some windows later: crowdledger claim --rpc … --campaign 0x… --escrow 0x… --key wallet.key
+  crowdledger redeem --rpc … --campaign 0x… --key wallet.key --labels bundles/*.json
+  crowdledger redeem --rpc … --campaign 0x… --key wallet.key --receipts receipts.json
+  some windows later: crowdledger claim --rpc … --campaign 0x… --key wallet.key
 
 Amounts in --json are decimal strings in the token's minor units.
 
@@ -69,7 +69,7 @@ def run(argv: Sequence[str]) -> int:
     if not given.statement + given.labels + given.receipts:
         made.error("give --statement, --labels or --receipts")
     with chain_arguments.client_of(given) as client:
-        sender = chain_arguments.sender_of(given, client)
+        wallet = chain_arguments.wallet_of(given)
 
         def work(progress: chain_arguments.Progress) -> tuple[dict[str, Any], list[str]]:
             from ledger_service.claims.phases import check_open
@@ -77,6 +77,7 @@ def run(argv: Sequence[str]) -> int:
 
             papers = _Papers(given)
             record = chain_arguments.record_of(given, client, progress)
+            sender = chain_arguments.sender_of(given, record, wallet)
             job = _Job(given, record, sender, read_token(client, record.terms.token), check_open(record))
             job.plan(papers, progress)
             job.send(progress)
@@ -179,7 +180,8 @@ class _Job:
     def sentences(self) -> list[str]:
         """The outcome for people."""
         show, after, verb = self._token.show, self._after, "would ask" if self._given.dry_run else "asked"
-        lines = [f"note: {note}" for note in self._plan.notes]
+        lines = chain_arguments.escrow_sentences(self._given, self._record)
+        lines += [f"note: {note}" for note in self._plan.notes]
         lines.append(self._phases.words(self._record.now))
         lines += [f"{verb} for {demand.words}" for demand in self._plan.demands]
         lines += [f"transaction 0x{one.hex()}" for one in self._transactions]

@@ -32,6 +32,18 @@ contract Relay {
     }
 }
 
+/// Gives events that look like those of another contract.
+contract Mimic {
+    function imitate(bytes32 kind, bytes32 id, bytes calldata data, uint256 times) external {
+        bytes memory copy = data;
+        for (uint256 i; i < times; ++i) {
+            assembly ("memory-safe") {
+                log2(add(copy, 0x20), mload(copy), kind, id)
+            }
+        }
+    }
+}
+
 /// A token with a list of accounts that it refuses to pay, early tokens' symbol, and no decimals.
 contract RefusingToken {
     bytes32 public symbol = "OLD";

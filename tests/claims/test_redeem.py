@@ -14,7 +14,7 @@ from tests.audit.chain_world import DAY, ChainWorld
 from tests.claims.liar import liar
 from tests.claims.papers import Silent, save
 from tests.claims.test_lies import of_event, word
-from tests.claims.world import ARBITER, balance, crowdledger, key_file, of
+from tests.claims.world import ARBITER, balance, crowdledger, key_file, of, unnamed
 
 PRICE = 50_000
 SIZES = (20, 106, 140)
@@ -64,9 +64,14 @@ def test_labels_are_redeemed_and_paid_after_their_windows(
     assert f"it would be due {12 * PRICE / 10**6:g} LUSD more" in dry.out
     assert silent.campaign.balance(ada.address) == 0
 
-    said = crowdledger("redeem", *own, "--labels", first, second, "--json")
+    alone = unnamed(silent.campaign, node_url, key_file(tmp_path, ada))
+    dry = crowdledger("redeem", *alone, "--labels", first, "--dry-run")
+    assert (dry.status, dry.err) == (0, "")
+    assert f"the campaign is in the escrow {silent.world.escrow}: its id proves that" in dry.out
+    said = crowdledger("redeem", *alone, "--labels", first, second, "--json")
     assert (said.status, said.err) == (0, "")
     found = said.json()
+    assert found["escrow"] == silent.world.escrow
     assert found["redeemed"] == {"statement": "0", "labels": str(12 * PRICE)}
     assert found["due"] == str(12 * PRICE)
     assert found["phases"]["opens"] == silent.made.terms.deadline

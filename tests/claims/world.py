@@ -184,7 +184,12 @@ def crowdledger_alone(*arguments: object, patience: float = 120) -> Said:
 
 def of(made: Campaign, url: str, key: Path) -> list[object]:
     """The arguments that say which campaign, where, and whose key."""
-    return ["--rpc", url, "--campaign", "0x" + made.id.hex(), "--escrow", made.escrow, "--key", key]
+    return [*unnamed(made, url, key), "--escrow", made.escrow]
+
+
+def unnamed(made: Campaign, url: str, key: Path) -> list[object]:
+    """The same, without the escrow."""
+    return ["--rpc", url, "--campaign", "0x" + made.id.hex(), "--key", key]
 
 
 def _anchored(world: ChainWorld) -> bool:
