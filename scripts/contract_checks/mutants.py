@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from scripts.contract_checks import project
+from scripts.contract_checks import project, suite
 from scripts.programs import Stop
 
 NAME = re.compile(r"[a-z0-9]+(-[a-z0-9]+)*")
@@ -95,7 +95,7 @@ def faults(entry: dict[str, object]) -> list[str]:
 
 def stale(mutants: Sequence[Mutant]) -> list[str]:
     """The entries that the sources and tests have left behind, one sentence each."""
-    tests = known_tests(project.CONTRACTS)
+    tests = suite.known_tests(project.CONTRACTS)
     found = [fault for mutant in mutants if (fault := misplaced(mutant, project.CONTRACTS))]
     return found + [
         f"{mutant.name}: there is no test {mutant.killer}"
@@ -134,23 +134,6 @@ def bodies(text: str, function: str) -> list[tuple[int, int]]:
     )
     shape = rf"^(?P<indent> *){head}\b.*?^(?P=indent)\}}$"
     return [match.span() for match in re.finditer(shape, text, re.MULTILINE | re.DOTALL)]
-
-
-def known_tests(folder: Path) -> set[str]:
-    """`Contract.test` of every test in the test folder; what a contract inherits counts as its own too."""
-    own: dict[str, set[str]] = {}
-    parents: dict[str, list[str]] = {}
-    for path in (folder / "test").rglob("*.sol"):
-        pieces = re.split(r"^(?:abstract )?contract (\w+)", path.read_text("utf-8"), flags=re.MULTILINE)
-        for name, body in zip(pieces[1::2], pieces[2::2], strict=True):
-            own[name] = set(re.findall(r"function ((?:test|invariant)\w+)", body))
-            parents[name] = re.findall(r"\w+", re.sub(r"^\s*is\b", "", body.partition("{")[0]))
-    return {f"{name}.{test}" for name in own for test in inherited(name, own, parents)}
-
-
-def inherited(name: str, own: dict[str, set[str]], parents: dict[str, list[str]]) -> set[str]:
-    """The tests of a contract and of all that it inherits from."""
-    return own.get(name, set()).union(*(inherited(p, own, parents) for p in parents.get(name, [])))
 
 
 def apply(mutant: Mutant, folder: Path) -> None:

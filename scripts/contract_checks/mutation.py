@@ -15,13 +15,17 @@ from concurrent.futures import Future, ThreadPoolExecutor, as_completed
 from dataclasses import dataclass
 from pathlib import Path
 
-from scripts.contract_checks import mutants, project
+from scripts.contract_checks import mutants, project, suite
 from scripts.contract_checks.mutants import Mutant
 from scripts.contract_checks.project import Results
 from scripts.programs import Stop
 
 PROFILE = "mutants"
-INVARIANTS = "^invariant"
+WITHOUT_GAS = ("--no-match-contract", "^Gas")  # their bars are those of optimised code
+# forge reads all sources once more to find out what a choice needs: the nearest are all that their copy has.
+NEAREST: tuple[str, ...] = ()
+UNITS = (*WITHOUT_GAS, "--no-match-test", "^invariant")
+INVARIANTS = (*WITHOUT_GAS, "--match-test", "^invariant", "--fail-fast")
 PATIENCE = 300.0  # seconds for one run of forge on a mutant; a loop without end is noticed this way
 SLOWEST = 900.0  # seconds for all tests without a mutant, the first compilation included
 
@@ -78,7 +82,7 @@ def prepare(clean: Path, chosen: Sequence[Mutant]) -> None:
     """
     project.stage(clean)
     killers = [mutant.killer for mutant in chosen]
-    options = matching(killers) if all(killers) else ()
+    options = matching(killers) if all(killers) else WITHOUT_GAS
     results = project.forge_test(clean, *options, profile=PROFILE, patience=SLOWEST)
     if results.problem or results.timed_out:
         raise Stop(f"the tests do not run:\n{results.problem or 'they take too long'}")
@@ -118,39 +122,41 @@ def judged(
 def judge(mutant: Mutant, clean: Path, copies: Path, stop: threading.Event) -> Verdict:
     """Run tests on one mutant until one notices: the nearest, all unit and fuzz tests, the invariants."""
     copy = copies / mutant.name
-    shutil.copytree(clean, copy)
-    mutants.apply(mutant, copy)
-    rounds = [
-        nearest(mutant, clean),
-        ("--no-match-test", INVARIANTS),
-        ("--match-test", INVARIANTS, "--fail-fast"),
-    ]
     seconds = 0.0
     try:
-        for options in rounds:
-            threads = ("--threads", "1")
-            results = project.forge_test(
-                copy, *options, *threads, profile=PROFILE, patience=PATIENCE, stop=stop
-            )
+        for options in (NEAREST, UNITS, INVARIANTS):
+            if options != INVARIANTS:  # which are run on the same copy as the units
+                put(mutant, clean, copy, near=options == NEAREST)
+            more = (*options, "--threads", "1")
+            results = project.forge_test(copy, *more, profile=PROFILE, patience=PATIENCE, stop=stop)
             seconds += results.seconds
-            if verdict := decided(mutant, results, seconds):
+            if verdict := decided(mutant, results, seconds, clean):
                 return verdict
     finally:
         project.remove(copy)
     return Verdict(mutant, "survived", "", "", seconds)
 
 
-def nearest(mutant: Mutant, clean: Path) -> tuple[str, ...]:
-    """The tests to try first: the killer, or those in whose names the mutant's source or function occurs."""
+def put(mutant: Mutant, clean: Path, copy: Path, near: bool) -> None:
+    """A fresh copy with the mutant in it, and with the nearest tests alone or with all."""
+    project.remove(copy)
+    shutil.copytree(clean, copy)
+    if near:
+        suite.keep_only(copy, nearest(mutant, copy))
+    mutants.apply(mutant, copy)
+
+
+def nearest(mutant: Mutant, folder: Path) -> list[Path]:
+    """The test files to try first: the killer's, or those named like the source or the function."""
+    homes = suite.homes(folder)
     if mutant.killer:
-        return matching([mutant.killer])
+        return [homes[mutant.killer.partition(".")[0]]]
     words = [word.lower() for word in (Path(mutant.file).stem, mutant.within.strip("_")) if word]
-    tests = [test for test in mutants.known_tests(clean) if any(word in test.lower() for word in words)]
-    chosen = [test for test in tests if not test.partition(".")[2].startswith("invariant")]
-    return matching(chosen) if chosen else ("--no-match-test", INVARIANTS)
+    names = {test.partition(".")[0] for test in suite.known_tests(folder) if ".invariant" not in test}
+    return [homes[n] for n in names if not n.startswith("Gas") and any(word in n.lower() for word in words)]
 
 
-def decided(mutant: Mutant, results: Results, seconds: float) -> Verdict | None:
+def decided(mutant: Mutant, results: Results, seconds: float, clean: Path) -> Verdict | None:
     """The verdict that one round of tests leads to, if it does."""
     if results.problem:
         return Verdict(mutant, "invalid", "", results.problem, seconds)
@@ -158,7 +164,11 @@ def decided(mutant: Mutant, results: Results, seconds: float) -> Verdict | None:
         return Verdict(mutant, "killed", mutant.killer, "the tests did not end", seconds)
     if not results.failed:
         return None
-    by = clearest(results.failed)
+    by = mutant.killer if mutant.killer in results.failed else clearest(results.failed)
+    contract, _, test = by.partition(".")
+    if test == "setUp":  # none of its tests ran: each of them notices
+        known = min(name for name in suite.known_tests(clean) if name.startswith(f"{contract}."))
+        return Verdict(mutant, "killed", known, results.failed[by], seconds)
     return Verdict(mutant, "killed", by, results.failed[by], seconds)
 
 
