@@ -33,6 +33,15 @@ contract Adversary is Life {
         return villain == operator;
     }
 
+    /// @dev Workers sign for each other, but not for a villain. The zero address and the escrow are refused.
+    function receiverFor(
+        address account,
+        uint256 seed
+    ) internal view override returns (address) {
+        bool honest = account != villain && seed % 16 > 1;
+        return honest ? actors[seed % WORKERS] : receiverFrom(seed);
+    }
+
     /// @dev A worker earns something, and the honest operator says so under its signature.
     function stepWork(
         uint256 campaign,

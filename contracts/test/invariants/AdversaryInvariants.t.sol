@@ -18,8 +18,11 @@ abstract contract AdversaryInvariants is Invariants {
         life = new Adversary(villain);
         step(life.stepTime.selector, 8);
         step(life.stepWork.selector, 5);
+        step(life.stepPost.selector, 1);
+        step(life.stepPostBroken.selector, 1);
         step(life.stepDispute.selector, 3);
         step(life.stepRule.selector, 2);
+        step(life.stepMeanAnother.selector, 1);
         step(life.stepSettle.selector, 1);
         step(life.stepEnforce.selector, 2);
         step(life.stepEnforceAbsent.selector, 1);
@@ -31,9 +34,11 @@ abstract contract AdversaryInvariants is Invariants {
         step(life.stepRuleRedemption.selector, 2);
         step(life.stepLapseRedemption.selector, 1);
         step(life.stepDeposit.selector, 1);
+        step(life.stepDepositWithAuthorization.selector, 1);
         step(life.stepClaim.selector, 2);
         step(life.stepClaimMany.selector, 1);
         step(life.stepClaimTo.selector, 2);
+        step(life.stepClaimToBySignature.selector, 2);
         step(life.stepCollectFee.selector, 1);
         step(life.stepCollectBond.selector, 1);
         step(life.stepRefund.selector, 1);
@@ -54,8 +59,7 @@ abstract contract AdversaryInvariants is Invariants {
 contract OperatorAdversaryTest is AdversaryInvariants {
     function setUp() public {
         begin(0);
-        step(life.stepPost.selector, 6);
-        step(life.stepPostBroken.selector, 1);
+        step(life.stepPost.selector, 5);
         step(life.stepState.selector, 2);
     }
 }
