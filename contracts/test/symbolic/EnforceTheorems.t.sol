@@ -17,8 +17,9 @@ contract Agreeable {
     }
 }
 
-/// @title `enforce` makes no payroll void that keeps what was stated, for all statements, amounts and paths.
-/// @dev For halmos; see `PayrollTheorems`. A payroll of two workers, of whom the first has a statement.
+/// @title `enforce` makes no payroll of two positions void that keeps what was stated, for all statements and amounts.
+/// @dev For halmos; see `PayrollTheorems`. The first of two workers has a statement. Paths are one hash long and tables
+/// have two positions, as they must: that other lengths are refused is tested in `escrow/Enforce` and `EnforceAbsent`.
 /// @custom:halmos --loop 8
 contract EnforceTheorems is Base {
     address internal operator = address(new Agreeable());
@@ -60,7 +61,7 @@ contract EnforceTheorems is Base {
         return ICampaignEscrowTypes.Statement(id, worker, amount, epoch, "run");
     }
 
-    /// @dev Whatever position and path anybody shows.
+    /// @dev Whatever position and sibling anybody shows.
     function check_enforce_spares_a_payroll_that_keeps_its_word(
         uint64 paid,
         uint64 other,

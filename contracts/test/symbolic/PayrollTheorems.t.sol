@@ -30,10 +30,11 @@ contract PayrollCaller {
     }
 }
 
-/// @title Theorems about payrolls of two and three positions, for all accounts, amounts, paths and calldata.
-/// @dev For halmos, which runs the functions named `check_` with symbolic arguments. It takes keccak to be free of
-/// collisions. A path that reverts proves nothing, so what must hold is written with `assert`. Those whose names
-/// end in MustFail are false: if one of them is not refuted, the others are worth nothing.
+/// @title Theorems about payrolls of two and three positions, for all accounts, amounts and hashes.
+/// @dev For halmos, which runs the functions named `check_` with symbolic arguments; the lengths of updates and of
+/// paths are given. It takes keccak to be free of collisions. A path that reverts proves nothing, so what must hold is
+/// written with `assert`. Those whose names end in MustFail are false: if one of them is not refuted, the others are
+/// worth nothing.
 /// @custom:halmos --loop 8
 contract PayrollTheorems is Base {
     bytes32 internal constant CAMPAIGN = "campaign";
