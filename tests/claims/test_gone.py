@@ -96,6 +96,9 @@ def start(place: Path, tmp_path: Path) -> Iterator[Callable[..., Left]]:
     yield run
     for demo in made:
         demo.end()
+    give_up = time.monotonic() + PATIENCE  # what a killed service started ends by itself, a little later
+    while processes_of(place) and time.monotonic() < give_up:
+        time.sleep(0.2)
     assert processes_of(place) == []
 
 
