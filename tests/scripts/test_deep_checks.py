@@ -39,9 +39,17 @@ def test_coverage_names_lines_and_branches_of_the_contracts_alone(tmp_path: Path
         coverage.Gap("src/A.sol", 2, "line", "two;"),
         coverage.Gap("src/A.sol", 3, "branch", "three"),
     ]
-    assert coverage.Reason("src/A.sol", "two", "it cannot").answers(found[0])
-    assert not coverage.Reason("src/A.sol", "two", "it cannot").answers(found[1])
-    assert not coverage.Reason("src/B.sol", "two", "it cannot").answers(found[0])
+
+
+def test_a_reason_answers_for_the_assembly_of_one_function() -> None:
+    text = (
+        "    function f() {\n        one();\n        assembly {\n            two\n        }\n    }\n"
+        "    function g() {\n        assembly {\n            three\n        }\n    }\n"
+    )
+    reason = coverage.Reason("src/A.sol", "f", "the compiler does not say")
+    lines = [n for n in range(1, 12) if reason.answers(coverage.Gap("src/A.sol", n, "line", ""), text)]
+    assert lines == [3, 4, 5]
+    assert not reason.answers(coverage.Gap("src/B.sol", 4, "line", ""), text)
 
 
 def outcomes(**codes: int) -> dict[str, dict[str, Any]]:
