@@ -29,6 +29,7 @@ CHAIN_ID = 31337
 LOG = "0x5fbdb2315678afecb367f032d93f642f64180aa3"
 ESCROW = "0xe7f1725e7734ce288f8367e1bb143e90bb3f0512"
 TOKEN = "0x9fe46736679d2d9a65f0992f2272de9f3c7fa6e0"  # noqa: S105 - an address
+RIGHTS = "0xcf7ed3acca5a467e9e704c703e8d87f634fb0fc9"
 NOW = 1_790_000_000
 DAY = 86_400
 FEE_BPS = 250
@@ -86,7 +87,7 @@ class ExampleCampaign:
         self.truths = [opening({"label": label}, f"truth {label}") for label in ANSWERS]
         self.gold = opening({"label": ANSWERS[0]}, "gold")
         self.document = self._specification()
-        self.spec = Specification.from_json(self.document)
+        self.spec = Specification.from_json(self.document, part=0)
         self.terms = self._terms()
         self.campaign = campaign_id(self.terms, CHAIN_ID, ESCROW)
         self.log: dict[str, Placed] = {}
@@ -129,6 +130,8 @@ class ExampleCampaign:
             window=DAY,
             deadline=NOW + 14 * DAY,
             bond=BOND,
+            label_price=PER_LABEL,
+            part=0,
             brief=self.spec.digest,
         )
 

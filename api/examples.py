@@ -16,6 +16,7 @@ from api.example_campaign import (
     FEE_BPS,
     LOG,
     NOW,
+    RIGHTS,
     TEXTS,
     TOKEN,
     WORKERS,
@@ -55,6 +56,7 @@ INFO: Json = {
     "chain_id": CHAIN_ID,
     "provenance_log": LOG,
     "escrow": ESCROW,
+    "dataset_rights": RIGHTS,
     "token": TOKEN,
     "operator": _made.operator.address,
     "arbiter": _made.terms.arbiter,
@@ -137,10 +139,15 @@ CAMPAIGN: Json = {
     "escrow": ESCROW,
     "budget": _BUDGET,
     "deposited": _BUDGET,
+    "part": 0,
+    "parts": 1,
+    "others": [],
     "items": len(TEXTS),
     "labels_wanted": len(_made.answers),
     "labels_received": len(_made.answers),
     "assignments_open": 0,
+    "workers": len(WORKERS),
+    "most_workers": _made.spec.most_workers,
     "payroll": {
         "epoch": 1,
         "root": _ROOT,
@@ -149,7 +156,12 @@ CAMPAIGN: Json = {
         "evidence": len(_made.tree),
         "entries": _hex(payroll.encode_entries(PayrollEntry(who, 0, due) for who, due in _owed)),
         "state": "settled",
+        "settles_at": None,
+        "dispute": None,
+        "enforced": None,
+        "repost_until": None,
     },
+    "redemptions": [],
     "refunded": False,
 }
 CAMPAIGN_PAGE: Json = {"campaigns": [CAMPAIGN], "next": None}
@@ -175,8 +187,8 @@ def _label(position: int) -> Json:
 
 def _receipt(position: int) -> Json:
     placed = _made.log[f"label ada {position}"]
-    signed = promise(placed.entry.leaf, NOW + 1_000, _made.domain, _made.operator)
-    return {**signed.to_json(), "index": placed.index}
+    signed = promise(placed.entry.leaf, placed.index, NOW + 1_000, _made.domain, _made.operator)
+    return {**signed.to_json(), "entry": "0x" + placed.entry.raw.hex()}
 
 
 LABELS: Json = {"labels": [_label(position) for position in range(len(TEXTS))]}

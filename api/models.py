@@ -37,6 +37,7 @@ def to_hex(raw: bytes) -> str:
 _AS_HEX = PlainSerializer(to_hex, return_type=str)
 Bytes32 = Annotated[bytes, _reader(32), _AS_HEX, _schema(32)]
 Signature = Annotated[bytes, _reader(64), _AS_HEX, _schema(64)]
+LabelEntry = Annotated[bytes, _reader(288), _AS_HEX, _schema(288)]  # seven words and a signature
 Address = Annotated[str, Field(pattern="^0x[0-9a-f]{40}$")]
 Money = Annotated[int, PlainSerializer(str), WithJsonSchema({"type": "string", "pattern": "^[0-9]+$"})]
 Seconds = Annotated[int, Field(ge=0, lt=1 << 40)]
@@ -72,7 +73,10 @@ class OpeningBody(Body):
 
 
 class ReceiptBody(Body):
-    """The operator's signed promise that a leaf is in the log by a deadline (EIP-712 `Receipt`)."""
+    """The operator's signed promise that a leaf is at an index of the log by a deadline (EIP-712 `Receipt`).
+
+    `entry` is the label that it is for, as it stands in the log: whoever keeps both can prove the promise.
+    """
 
     model_config = shown(examples.RECEIPT)
 
@@ -81,3 +85,4 @@ class ReceiptBody(Body):
     deadline: int
     operator: Address
     signature: Signature
+    entry: LabelEntry

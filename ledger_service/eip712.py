@@ -29,16 +29,17 @@ _DOMAIN_TYPE = b"EIP712Domain(string name,string version,uint256 chainId,address
 
 @dataclass(frozen=True, slots=True)
 class Domain:
-    """The EIP-712 domain: chain id and ProvenanceLog address; name and version are fixed."""
+    """The EIP-712 domain: chain id and contract; the log's (its name is the default) or the escrow's."""
 
     chain_id: int
     verifying_contract: str
+    name: str = "crowdledger"
 
     def separator(self) -> bytes:
         """hashStruct(EIP712Domain), 32 bytes."""
         return signing.keccak256(
             signing.keccak256(_DOMAIN_TYPE)
-            + signing.keccak256(b"crowdledger")
+            + signing.keccak256(self.name.encode())
             + signing.keccak256(b"1")
             + encode_word("uint256", self.chain_id)
             + encode_word("address", self.verifying_contract)
@@ -68,7 +69,7 @@ def layout(kind: type[Struct]) -> tuple[tuple[str, str], ...]:
 
 
 def type_string(kind: type[Struct]) -> str:
-    """encodeType of EIP-712, for example `Receipt(bytes32 leaf,uint64 deadline)`."""
+    """encodeType of EIP-712, for example `Receipt(bytes32 leaf,uint64 index,uint64 deadline)`."""
     members = ",".join(f"{solidity} {camel(name)}" for name, solidity in layout(kind))
     return f"{kind.__name__}({members})"
 

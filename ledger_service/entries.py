@@ -277,10 +277,12 @@ class PrivacySpend(Struct):
 
 @dataclass(frozen=True, slots=True)
 class Receipt(Struct):
-    """Not an entry: the operator's promise that `leaf` will be under a checkpoint by `deadline`."""
+    """Not an entry: the operator's promise that `leaf` is entry `index` of the log, under a checkpoint by
+    `deadline`."""
 
     signer: ClassVar[str | None] = "operator"
     leaf: Bytes32
+    index: Uint64
     deadline: Uint64
 
 

@@ -11,10 +11,11 @@ import time
 from collections.abc import Callable
 
 from ledger_service.chain.contracts import CampaignState, Stage
-from ledger_service.flow import anchor, assign, fund, infer, review, settle
+from ledger_service.errors import Corrupt
+from ledger_service.flow import anchor, assign, fund, infer, repost, review, settle, watch
 from ledger_service.retries import Retries
 from ledger_service.service import Service
-from ledger_service.specification import Specification
+from ledger_service.store.payouts import PayrollRow
 from ledger_service.store.store import UnitOfWork
 from matching_engine import Encoder
 
@@ -55,13 +56,15 @@ class Rounds:
             "inferred": self._inferred,
             "payable": self._payable,
             "posted": self._posted,
+            "void": self._void,
             "settled": self._settled,
         }
         self._retries = Retries(monotonic=monotonic)
         self._encoder = Encoder(between=self._check_stopping)
         self._fruitless: dict[bytes, tuple[object, float]] = {}
-        self._looks: dict[bytes, int] = {}  # when the contract is asked about a posted payroll next
-        self._voided: set[bytes] = set()
+        # When the contract is asked about a payroll next, by campaign, number, and whether it is disputed.
+        self._looks: dict[tuple[bytes, int, bool], int] = {}
+        self._said: set[str] = set()
         self._collected: set[bytes] = set()
         self._anchored_at = float("-inf")
 
@@ -86,9 +89,18 @@ class Rounds:
 
     def _take(self, campaign: bytes) -> bool:
         with self._service.store.begin() as uow:
-            state = uow.campaigns.get(campaign).state
-        step = self._steps.get(state)
+            row = uow.campaigns.get(campaign)
+            news = watch.news(uow, self._service.ledger, row)
+        for sentence in news:
+            self._say(logging.WARNING, sentence)
+        step = self._steps.get(row.state)
         return step is not None and step(campaign)
+
+    def _say(self, level: int, sentence: str) -> None:
+        """Say something once a start."""
+        if sentence not in self._said:
+            self._said.add(sentence)
+            _log.log(level, "%s", sentence)
 
     def _published(self, campaign: bytes) -> bool:
         with self._service.store.begin() as uow:
@@ -104,7 +116,7 @@ class Rounds:
         ledger = self._service.ledger
         with self._service.store.begin() as uow:
             row = uow.campaigns.get(campaign)
-            spec = Specification.from_json(row.specification)
+            spec = row.spec
             if row.closing or not spec.opens_at <= ledger.clock.now() < spec.closes_at:
                 return False
             counts = assign.counts(uow, ledger, campaign)
@@ -147,7 +159,9 @@ class Rounds:
     def _payable(self, campaign: bytes) -> bool:
         ledger = self._service.ledger
         with self._service.store.begin() as uow:
-            if settle.finish(uow, campaign) or settle.post(uow, ledger, campaign):
+            if settle.finish(uow, campaign) or repost.note_void(uow, campaign):
+                return True
+            if settle.post(uow, ledger, campaign):
                 return True
         return self._unless_refused(lambda uow: settle.posted(uow, ledger, campaign))
 
@@ -156,31 +170,40 @@ class Rounds:
         with self._service.store.begin() as uow:
             if settle.finish(uow, campaign) or settle.settled(uow, ledger, campaign):
                 return True
-            voided, closing = settle.voided(uow, campaign), settle.closing(uow, ledger, campaign)
+            if repost.note_void(uow, campaign):
+                return True
+            closing, payroll = settle.closing(uow, ledger, campaign), uow.payouts.payroll(campaign)
             window = uow.campaigns.get(campaign).escrow_terms.window
-        if voided:
-            self._say_voided(campaign)
-        elif not closing and self._window_is_over(campaign, window):
+            disputed = payroll is not None and uow.onchain.dispute(campaign, payroll.epoch) is not None
+        if payroll is None:
+            raise Corrupt(f"campaign 0x{campaign.hex()} is posted without a payroll")
+        if not closing and self._window_is_over(payroll, window, disputed):
             return self._unless_refused(lambda uow: settle.close_window(uow, ledger, campaign))
         return False
 
-    def _say_voided(self, campaign: bytes) -> None:
-        if campaign not in self._voided:
-            self._voided.add(campaign)
-            _log.error("alarm: the arbiter declared the payroll of campaign 0x%s void", campaign.hex())
+    def _void(self, campaign: bytes) -> bool:
+        """Nothing is done by itself: the operator decides whether the payroll is posted anew."""
+        with self._service.store.begin() as uow:
+            if settle.finish(uow, campaign):
+                return True
+            said = repost.describe(uow, self._service.ledger, campaign)
+        self._say(logging.ERROR, "alarm: " + said)
+        return False
 
-    def _window_is_over(self, campaign: bytes, window: int) -> bool:
+    def _window_is_over(self, payroll: PayrollRow, window: int, disputed: bool) -> bool:
         """Whether the contract would settle now. It is not asked before it can have anything new to say."""
-        now = self._service.ledger.clock.now()
-        if now < self._looks.get(campaign, 0):
+        now, looking = self._service.ledger.clock.now(), (payroll.campaign, payroll.epoch, disputed)
+        if now < self._looks.get(looking, 0):
             return False
-        state = self._service.ledger.escrow.campaign(self._service.client, campaign)
+        state = self._service.ledger.escrow.campaign(self._service.client, payroll.campaign)
+        with self._service.store.begin() as uow:
+            settle.note_times(uow, payroll, state)
         settles_at = state.settles_at(window)
         if settles_at is not None:
             head = self._service.client.head().timestamp
             if max(head, now - STILL_CHAIN_SECONDS) >= settles_at:
                 return True
-        self._looks[campaign] = _next_look(state, settles_at, now)
+        self._looks[looking] = _next_look(state, settles_at, now)
         return False
 
     def _settled(self, campaign: bytes) -> bool:

@@ -21,6 +21,7 @@ MIN_TOLERANCE_PPM = 100  # quantised parameters themselves move by a few ppm
 MAX_PARAMETERS = 4_000_000
 MAX_ITEMS = 90_000  # their ids, and as many gold answers, are one readable line of an audit
 MAX_WORKERS = 3_000  # a payroll of that many fits one transaction
+MAX_PARTS = 200  # so many fit into a document
 _HIGHEST_FEE_BPS = 2_500
 _HEX32 = re.compile(r"0x[0-9a-f]{64}\Z")
 Value = TypeVar("Value")
@@ -36,7 +37,12 @@ class Collection:
 
 @dataclass(frozen=True, slots=True)
 class Specification:
-    """A specification, read strictly. Amounts in token minor units, times in seconds since 1970."""
+    """A specification as one of its campaigns sees it, read strictly. Amounts in token minor units, times in
+    seconds since 1970.
+
+    Where the document has parts, each is a campaign of its own, of which `items` and `gold` are its own; all
+    else they have in common. `parts` is how many there are, 1 for a document without.
+    """
 
     title: str
     instructions: str
@@ -58,20 +64,22 @@ class Specification:
     closes_at: int
     items: Collection
     gold: Collection
+    part: int
+    parts: int
     document: Json
 
     @staticmethod
-    def from_json(document: Json) -> Specification:
-        """Read a specification.
+    def from_json(document: Json, part: int) -> Specification:
+        """Read a specification as the campaign sees it whose terms name this part.
 
         Raises:
-            BadInput: a member missing, unknown, of the wrong kind or out of range.
+            BadInput: a member missing, unknown, of the wrong kind or out of range, or no such part.
         """
         _check_size(document)
         top = _Reader(document, "specification")
-        schema, payment = top.inner("schema"), top.inner("payment")
-        review, inference = top.inner("review"), top.inner("inference")
+        schema, payment, review, inference = map(top.inner, ("schema", "payment", "review", "inference"))
         gold_rule = review.inner("gold")
+        chosen, parts = _choose(_read_parts(top), part)
         top.expect("format", FORMAT)
         schema.expect("type", "categorical")
         read = Specification(
@@ -93,22 +101,20 @@ class Specification:
             assignment_seconds=top.number("assignment_seconds", 60, 366 * 86_400),
             opens_at=top.number("opens_at", 0, 1 << 40),
             closes_at=top.number("closes_at", 0, 1 << 40),
-            items=top.inner("items").collection(),
-            gold=top.inner("gold").collection(),
+            items=chosen.items,
+            gold=chosen.gold,
+            part=part,
+            parts=parts,
             document=document,
         )
-        for reader in (top, schema, payment, review, inference, gold_rule):
-            reader.done()
-        read._check()
+        top.done()
         return read
 
-    def _check(self) -> None:
+    def __post_init__(self) -> None:
         if self.method != "dawid-skene":
             raise BadInput(f"there is no inference method {self.method!r}; there is dawid-skene")
         if not 2 <= len(set(self.labels)) == len(self.labels):
             raise BadInput(f"a schema has 2 to {_MAX_TEXTS} different labels")
-        if not 1 <= self.items.count <= MAX_ITEMS or self.gold.count > self.items.count:
-            raise BadInput(f"a campaign has 1 to {MAX_ITEMS} items, and no more gold answers than items")
         if self.opens_at >= self.closes_at:
             raise BadInput("a campaign opens before it closes")
         if self.labels_per_item > self.most_workers:
@@ -153,6 +159,45 @@ class Specification:
         return self.labels.index(content["label"])
 
 
+@dataclass(frozen=True, slots=True)
+class _Part:
+    """Items and gold answers of one campaign."""
+
+    items: Collection
+    gold: Collection
+
+    @staticmethod
+    def read(reader: _Reader) -> _Part:
+        part = _Part(reader.inner("items").collection(), reader.inner("gold").collection())
+        if not 1 <= part.items.count <= MAX_ITEMS or part.gold.count > part.items.count:
+            raise BadInput(f"a campaign has 1 to {MAX_ITEMS} items, and no more gold answers than items")
+        return part
+
+
+def _read_parts(top: _Reader) -> list[_Part]:
+    """The one part of a document that names items and gold answers itself, or those that it lists."""
+    if not top.has("parts"):
+        return [_Part.read(top)]
+    listed = top.take("parts", list)
+    if not 2 <= len(listed) <= MAX_PARTS:
+        raise BadInput(f"a specification in parts has 2 to {MAX_PARTS}")
+    parts = []
+    for number, value in enumerate(listed):
+        reader = _Reader(value, f"specification.parts[{number}]")
+        parts.append(_Part.read(reader))
+        reader.done()
+    if len({part.items.root for part in parts}) < len(parts):
+        raise BadInput("no two parts have the same items")
+    return parts
+
+
+def _choose(parts: list[_Part], part: int) -> tuple[_Part, int]:
+    """The part of this number, and how many there are."""
+    if not 0 <= part < len(parts):
+        raise BadInput(f"the specification has the parts 0 to {len(parts) - 1}, not {part}")
+    return parts[part], len(parts)
+
+
 def _check_size(document: Json) -> None:
     if len(commitments.canonical(document)) > MAX_BYTES:
         raise BadInput(f"a specification has at most {MAX_BYTES} bytes")
@@ -166,6 +211,10 @@ class _Reader:
             raise BadInput(f"{name} has to be an object")
         self._left: dict[str, Any] = dict(value)
         self._name = name
+        self._inner: list[_Reader] = []
+
+    def has(self, key: str) -> bool:
+        return key in self._left
 
     def take(self, key: str, kind: type[Value]) -> Value:
         if key not in self._left:
@@ -182,7 +231,8 @@ class _Reader:
             raise BadInput(f"{self._name}.{key} has to be {value}")
 
     def inner(self, key: str) -> _Reader:
-        return _Reader(self.take(key, dict), f"{self._name}.{key}")
+        self._inner.append(_Reader(self.take(key, dict), f"{self._name}.{key}"))
+        return self._inner[-1]
 
     def text(self, key: str) -> str:
         value = self.take(key, str)
@@ -213,5 +263,7 @@ class _Reader:
         return Collection(count, bytes.fromhex(root[2:]))
 
     def done(self) -> None:
+        for reader in self._inner:
+            reader.done()
         if self._left:
             raise BadInput(f"{self._name} has members that are not known: {', '.join(sorted(self._left))}")

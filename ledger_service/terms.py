@@ -24,15 +24,22 @@ _LAYOUT = (
     ("window", "window", "uint32"),
     ("deadline", "deadline", "uint40"),
     ("bond", "bond", "uint128"),
+    ("label_price", "labelPrice", "uint64"),
+    ("part", "part", "uint32"),
     ("brief", "brief", "bytes32"),
 )
+# As it stands in the signatures of functions and events.
+TUPLE = f"({','.join(solidity for _, _, solidity in _LAYOUT)})"
+# Amounts, with the most digits that their type needs: decimal strings in JSON.
+_AMOUNTS = {"bond": 39, "labelPrice": 20}
 
 
 @dataclass(frozen=True, slots=True)
 class Terms:
     """Who funds, posts and judges; in which token; fee in basis points of what is settled; dispute window in
-    seconds; last moment for a payroll (seconds since 1970); dispute bond (token minor units); and the digest
-    of the specification."""
+    seconds; last moment for a payroll (seconds since 1970); dispute bond, and what a label that no payroll
+    has judged is worth once the operator is silent (token minor units); which of the campaigns that share the
+    specification it is; and its digest."""
 
     requester: Address
     operator: Address
@@ -42,10 +49,12 @@ class Terms:
     window: int
     deadline: int
     bond: int
+    label_price: int
+    part: int
     brief: Bytes32
 
     def encode(self) -> bytes:
-        """`abi.encode(Terms)`: nine words.
+        """`abi.encode(Terms)`: eleven words.
 
         Raises:
             BadInput: a value its Solidity type does not hold.
@@ -53,9 +62,10 @@ class Terms:
         return b"".join(encode_word(solidity, getattr(self, name)) for name, _, solidity in _LAYOUT)
 
     def to_json(self) -> Json:
-        """Solidity's names; the bond as a decimal string, the digest as hex."""
+        """Solidity's names; amounts as decimal strings, the digest as hex."""
         values: dict[str, Any] = {json_name: getattr(self, name) for name, json_name, _ in _LAYOUT}
-        return values | {"bond": str(self.bond), "brief": "0x" + self.brief.hex()}
+        amounts = {name: str(values[name]) for name in _AMOUNTS}
+        return values | amounts | {"brief": "0x" + self.brief.hex()}
 
     @staticmethod
     def from_json(value: Json) -> Terms:
@@ -66,15 +76,20 @@ class Terms:
         """
         if not isinstance(value, dict) or set(value) != {json_name for _, json_name, _ in _LAYOUT}:
             raise BadInput("terms have exactly " + ", ".join(json_name for _, json_name, _ in _LAYOUT))
-        bond, brief = value["bond"], value["brief"]
-        if not isinstance(bond, str) or not _DECIMAL.match(bond) or len(bond) > 39:
-            raise BadInput("the bond is a decimal string")
+        read = value | {name: _amount(name, value[name], digits) for name, digits in _AMOUNTS.items()}
+        brief = value["brief"]
         if not isinstance(brief, str) or not _BYTES32.match(brief):
             raise BadInput("the brief is 32 bytes in lower-case hex")
-        read = value | {"bond": int(bond), "brief": bytes.fromhex(brief[2:])}
+        read["brief"] = bytes.fromhex(brief[2:])
         terms = Terms(**{name: read[json_name] for name, json_name, _ in _LAYOUT})
         terms.encode()  # every range is checked where the word is made
         return terms
+
+
+def _amount(name: str, value: Json, digits: int) -> int:
+    if not isinstance(value, str) or not _DECIMAL.match(value) or len(value) > digits:
+        raise BadInput(f"terms.{name} is a decimal string")
+    return int(value)
 
 
 def campaign_id(terms: Terms, chain_id: int, escrow: str) -> bytes:
@@ -83,5 +98,13 @@ def campaign_id(terms: Terms, chain_id: int, escrow: str) -> bytes:
     Raises:
         BadInput: a value its Solidity type does not hold.
     """
-    where = encode_word("uint256", chain_id) + encode_word("address", escrow)
-    return keccak256(where + terms.encode())
+    return encoded_campaign_id(terms.encode(), chain_id, escrow)
+
+
+def encoded_campaign_id(encoded: bytes, chain_id: int, escrow: str) -> bytes:
+    """The same of terms that are encoded already, as the data of the `Opened` event; of any bytes at all.
+
+    Raises:
+        BadInput: a chain id or an address that its Solidity type does not hold.
+    """
+    return keccak256(encode_word("uint256", chain_id) + encode_word("address", escrow) + encoded)

@@ -1,8 +1,9 @@
-"""Makes a checkout ready, then hands over: `scripts/{setup,demo,test,check}` before any package exists.
+"""Makes a checkout ready, then hands over: `scripts/setup` and the others, before any package exists.
 
 Standard library only, run by the system's Python (3.11 or later). Each step is stamped with a digest of what
 it was made from, so a second run only compares digests. Everything lies inside the checkout: `.venv`,
-`hardhat_local/node_modules`, `.crowdledger` with what pip and npm keep. What it says goes to standard error.
+`.venv-deep`, `hardhat_local/node_modules`, `.crowdledger` with what pip and npm keep. What it says goes to
+standard error.
 
 Crash windows: a step's stamp is written after its work, so a step that was interrupted is done again. A
 killed pip may leave half of a package behind; `.venv/installing`, present only while it runs, makes the next
@@ -29,18 +30,32 @@ from dataclasses import dataclass
 from pathlib import Path
 from types import FrameType
 
-from scripts.programs import PYTHON, ROOT, STATE, VENV, Stop, child_environment, node_folder, run, say
+from scripts.programs import (
+    PYTHON,
+    ROOT,
+    STATE,
+    VENV,
+    VENV_DEEP,
+    Stop,
+    child_environment,
+    install_from_npm,
+    node_folder,
+    run,
+    say,
+)
 
 HARDHAT = ROOT / "hardhat_local"
 CONTRACTS = ROOT / "contracts"
 INSTALLING = VENV / "installing"
+DEEP_PYTHON = VENV_DEEP / "bin" / "python"
 
 OLDEST = (3, 11)
 ROOM = (
     4 * 1024**3
 )  # bytes of disk for a first set-up: 2 GB of Python, 0.3 GB of npm packages, their downloads
 TORCH_CPU_HOST = "download.pytorch.org"
-PIP = (PYTHON, "-I", "-m", "pip", "--disable-pip-version-check", "--no-input", "--retries", "2", "install")
+PIP_OPTIONS = ("-I", "-m", "pip", "--disable-pip-version-check", "--no-input", "--retries", "2", "install")
+PIP = (PYTHON, *PIP_OPTIONS)
 
 
 @dataclass(frozen=True)
@@ -90,8 +105,8 @@ def digest_of(*parts: str | Path) -> str:
     return whole.hexdigest()
 
 
-def all_steps(dev: bool) -> list[Step]:
-    """Every step, in order; `dev` adds what the checks and the tests need."""
+def all_steps(dev: bool, deep: bool = False) -> list[Step]:
+    """Every step, in order; `dev` adds what the checks and the tests need, `deep` the provers."""
     locked = (HARDHAT / "package.json", HARDHAT / "package-lock.json")
     npm = HARDHAT / "node_modules" / "npm.stamp"
     return [
@@ -100,6 +115,7 @@ def all_steps(dev: bool) -> list[Step]:
         Step("crowdledger itself", VENV / "self.stamp", project_digest, install_self),
         Step("Node packages", npm, lambda: digest_of(*locked), install_node),
         Step("contracts", STATE / "artifacts" / "made.stamp", contracts_digest, compile_contracts),
+        *([deep_packages()] if deep else []),
     ]
 
 
@@ -182,6 +198,23 @@ def dev_packages() -> Step:
     return Step("Python packages", VENV / "dev.stamp", digest, work)
 
 
+def deep_packages() -> Step:
+    """The provers live in an environment of their own: they need another web3 than crowdledger does."""
+    pinned = ROOT / "requirements-deep.txt"
+
+    def digest() -> str:
+        return digest_of(str(VENV_DEEP), "" if DEEP_PYTHON.exists() else "its interpreter is gone", pinned)
+
+    def work() -> None:
+        shutil.rmtree(VENV_DEEP, ignore_errors=True)  # so that nothing is left of a run that was cut short
+        needs = "installing the tools of the deep checks"
+        run([sys.executable, "-I", "-m", "venv", VENV_DEEP], log="venv-deep", needs=needs)
+        options = ("--no-compile", "--only-binary", ":all:", "-r", pinned)
+        run([DEEP_PYTHON, *PIP_OPTIONS, *options], log="pip-deep", needs=needs)
+
+    return Step("tools of the deep checks", VENV_DEEP / "made.stamp", digest, work)
+
+
 def install(pinned: Path) -> None:
     """Exactly the pinned packages, wheels only: nothing is ever compiled here."""
     INSTALLING.touch()
@@ -225,15 +258,8 @@ def install_self() -> None:
 
 
 def install_node() -> None:
-    """`npm ci`: exactly the lock file, without running anybody's install scripts."""
-    node = node_folder()
-    if node is None:
-        raise Stop(
-            "Node.js is missing from .venv although its package is installed: delete .venv, run again."
-        )
-    npm = node.parent / "lib" / "node_modules" / "npm" / "bin" / "npm-cli.js"
-    options = ("ci", "--ignore-scripts", "--no-audit", "--no-fund", "--no-progress")
-    run([node / "node", npm, *options], log="npm", needs="installing the Node packages", folder=HARDHAT)
+    """The local chain and the Solidity tools."""
+    install_from_npm(HARDHAT, log="npm", needs="installing the Node packages")
 
 
 def contracts_digest() -> str:
@@ -270,10 +296,10 @@ def alone() -> Iterator[None]:
         yield
 
 
-def set_up(dev: bool) -> None:
+def set_up(dev: bool, deep: bool = False) -> None:
     """Do every step that is not done; nothing but a few file reads when all are."""
     check_machine()
-    steps = all_steps(dev)
+    steps = all_steps(dev, deep)
     if all(step.done() for step in steps):
         return
     with alone():
@@ -293,6 +319,9 @@ def hand_over(action: str, arguments: Sequence[str]) -> int:
         "demo": [VENV / "bin" / "crowdledger", "demo"],
         "test": [PYTHON, "-m", "scripts.run_tests"],
         "check": [PYTHON, "-m", "scripts.checks"],
+        "bench": [PYTHON, "-m", "scripts.benches"],
+        "mutants": [PYTHON, "-m", "scripts.contract_checks.mutants_command"],
+        "check-deep": [PYTHON, "-m", "scripts.contract_checks.deep"],
     }
     if action in programs:
         command = [str(part) for part in (*programs[action], *arguments)]
@@ -306,15 +335,20 @@ def interrupt(number: int, frame: FrameType | None) -> None:
 
 
 def main(arguments: Sequence[str]) -> int:
-    """`setup [--dev] | demo … | test … | check`; 2 when it cannot go on, 130 when it was interrupted."""
+    """`setup [--dev] [--deep]`, or a command of `hand_over`; 2 when it cannot go on, 130 when interrupted."""
     action, rest = arguments[0], arguments[1:]
     if action == "demo" and {"-h", "--help"} & set(rest):  # needs nothing set up
         from scripts.cli import main as crowdledger
 
         return crowdledger(["demo", "--help"])
+    if action == "bench" and {"-h", "--help"} & set(rest):  # nor does this
+        from scripts.benches import main as bench
+
+        return bench(rest)
     usual = signal.signal(signal.SIGTERM, interrupt)
     try:
-        set_up(dev=action in ("test", "check") or "--dev" in rest)
+        dev = action in ("test", "check", "mutants", "check-deep") or "--dev" in rest
+        set_up(dev, deep=action == "check-deep" or "--deep" in rest)
     except Stop as reason:
         say(str(reason))
         return 2

@@ -1,12 +1,15 @@
-"""`scripts/check`: the linter, the formatter, the types, the import contracts and the house rules."""
+"""`scripts/check`: the linters, the formatters, the types, the import contracts and the house rules."""
 
 from __future__ import annotations
 
 import subprocess
 import sys
 import time
+from collections.abc import Sequence
+from pathlib import Path
 
 from scripts import house_rules
+from scripts.contract_checks import project
 from scripts.programs import ROOT, VENV, child_environment
 
 CHECKS = {
@@ -15,11 +18,19 @@ CHECKS = {
     "types": ("mypy", "--no-error-summary"),
     "imports": ("lint-imports", "--no-logo"),
 }
+CONTRACT_CHECKS = {
+    "contracts' format": ("fmt", "--check"),
+    "contracts' lint": ("lint", "--deny", "notes"),
+}
 
 
 def main() -> int:
     """Run every check, show what fails; 1 when any does."""
-    failed = [name for name in CHECKS if not _tool(name)]
+    ours, forge = VENV / "bin", project.forge_binary()
+    failed = [name for name, (tool, *more) in CHECKS.items() if not _tool(name, ours / tool, more, ROOT)]
+    failed += [
+        name for name, more in CONTRACT_CHECKS.items() if not _tool(name, forge, more, project.CONTRACTS)
+    ]
     broken = house_rules.broken(ROOT)
     _line("house rules", not broken, "")
     for text in broken:
@@ -29,12 +40,11 @@ def main() -> int:
     return 1 if failed or broken else 0
 
 
-def _tool(name: str) -> bool:
+def _tool(name: str, program: Path, arguments: Sequence[str], folder: Path) -> bool:
     begin = time.monotonic()
-    program, *arguments = CHECKS[name]
     done = subprocess.run(
-        [VENV / "bin" / program, *arguments],
-        cwd=ROOT,
+        [program, *arguments],
+        cwd=folder,
         env=child_environment(),
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,

@@ -14,6 +14,7 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
 VENV = ROOT / ".venv"
+VENV_DEEP = ROOT / ".venv-deep"
 STATE = ROOT / ".crowdledger"
 CACHE = STATE / "cache"  # what pip and npm keep, so that a second set-up is quicker
 PYTHON = VENV / "bin" / "python"
@@ -88,6 +89,22 @@ def run(command: Sequence[str | Path], *, log: str, needs: str, folder: Path = R
             raise
     if status:
         raise Stop(explain(path, status, needs))
+
+
+def install_from_npm(folder: Path, *, log: str, needs: str) -> None:
+    """`npm ci` in `folder`: exactly its lock file, without running anybody's install scripts.
+
+    Raises:
+        Stop: as `run`; or there is no Node.js.
+    """
+    node = node_folder()
+    if node is None:
+        raise Stop(
+            "Node.js is missing from .venv although its package is installed: delete .venv, run again."
+        )
+    npm = node.parent / "lib" / "node_modules" / "npm" / "bin" / "npm-cli.js"
+    options = ("ci", "--ignore-scripts", "--no-audit", "--no-fund", "--no-progress")
+    run([node / "node", npm, *options], log=log, needs=needs, folder=folder)
 
 
 def end_session(process: subprocess.Popen[bytes]) -> None:

@@ -23,13 +23,15 @@ from ledger_service.local.keys import Keys
 from ledger_service.rounds import Rounds
 from ledger_service.service import Service
 from ledger_service.store.chain import Intent
-from tests.flow.world import CHAIN, ESCROW, LOG, START, TOKEN, Ask, World, seeded, wallet
+from ledger_service.store.payouts import PayrollRow
+from tests.flow.world import CHAIN, ESCROW, LOG, RIGHTS, START, TOKEN, Ask, World, seeded, wallet
 from tests.verify.rpc import endpoint
 
 WINDOW = 86_400
+# CampaignEscrow.Campaign, in its order.
 STATE = (
-    "(bytes32,uint256,uint256,uint256,uint8,bool,bytes32,uint256,uint256,uint256,uint256,uint256,uint256,uint256"
-    ",address,uint256,uint256)"
+    "(bytes32,uint96,uint32,uint32,uint8,bool,uint40,uint40,bytes32,uint96,uint32,uint40,uint40,uint40"
+    ",uint128,uint128,uint128,uint128,uint96,address)"
 )
 
 
@@ -38,6 +40,7 @@ class Chain:
     """What the node says: the newest block's time, and how every campaign stands in the escrow."""
 
     time: int = START
+    epoch: int = 1
     stage: Stage = Stage.EMPTY
     posted_at: int = 0
     disputed_at: int = 0
@@ -50,9 +53,9 @@ class Chain:
             names = ("hash", "parentHash")
             return dict.fromkeys(names, "0x" + "00" * 32) | {"number": "0x0", "timestamp": hex(self.time)}
         assert method == "eth_call", method
-        zero32, zero20 = bytes(32), "0x" + "00" * 20
-        amounts = (0, 0, self.posted_at, 0, 0, self.fee_collected, 0)
-        state = (zero32, 0, 0, 1, int(self.stage), False, zero32, *amounts, zero20, self.disputed_at, 0)
+        settled = (bytes(32), 0, 0, self.epoch, int(self.stage), False, 0, 0)
+        pending = (bytes(32), 0, 0, self.posted_at, 0, self.disputed_at)
+        state = (*settled, *pending, 0, 0, self.fee_collected, 0, 0, "0x" + "00" * 20)
         return "0x" + eth_abi.abi.encode([STATE], [state]).hex()
 
 
@@ -111,11 +114,23 @@ class Running:
         """Take a campaign that workers have answered to where its payroll is on the chain."""
         self.run()
         self.anchored()
-        assert self.intents(f"post:{ask.campaign.hex()}")
-        self.happens("Posted", ask, epoch="1")
+        self.taken(ask)
+
+    def taken(self, ask: Ask, epoch: int = 1) -> None:
+        """The escrow takes the payroll that waits to be posted, as the number that we count on."""
+        assert self.intents(f"post:{ask.campaign.hex()}:{epoch}")
+        self.happens("Posted", ask, epoch=str(epoch), root="0x" + self.payroll(ask).root.hex())
+        self.chain.epoch = epoch
         self.chain.stage, self.chain.posted_at = Stage.PENDING, self.world.clock.now()
         self.run()
         assert self.world.state(ask) == "posted"
+
+    def payroll(self, ask: Ask) -> PayrollRow:
+        """The newest payroll, as it is or will be posted."""
+        with self.world.store.begin() as uow:
+            row = uow.payouts.payroll(ask.campaign)
+        assert row is not None
+        return row
 
     def happens(self, name: str, ask: Ask, **args: Any) -> None:
         """The escrow says something about a campaign."""
@@ -178,7 +193,7 @@ def _settings(world: World, url: str, folder: Path) -> Settings:
         bond=1_000_000,
         judging_seconds=3_600,
         keys=Keys(world.operator.secret(), seeded("log key"), seeded("storage key")),
-        deployment=Deployment(CHAIN, LOG, ESCROW, TOKEN, world.operator.address, 0),
+        deployment=Deployment(CHAIN, LOG, ESCROW, RIGHTS, TOKEN, world.operator.address, 0),
         confirmations=0,
         anchor_seconds=15.0,
     )

@@ -12,9 +12,9 @@ from ledger_service.errors import BadInput
 from ledger_service.local.keys import Keys
 
 STATE = Path("/nowhere")
-LOG, ESCROW, ARBITER = ("0x" + digit * 40 for digit in "abc")
+LOG, ESCROW, ARBITER, RIGHTS = ("0x" + digit * 40 for digit in "abcd")
 KEYS = Keys(operator=b"\x01" * 32, log_seed=b"\x02" * 32, storage=b"\x03" * 32)
-DEPLOYMENT = Deployment(7, LOG, ESCROW, None, ARBITER, 1)
+DEPLOYMENT = Deployment(7, LOG, ESCROW, RIGHTS, None, ARBITER, 1)
 
 
 def test_the_command_line_wins_over_the_environment() -> None:

@@ -185,14 +185,14 @@ def test_a_value_its_type_does_not_hold_is_refused(solidity: str, value: object)
 
 def test_a_signature_of_somebody_else_is_refused() -> None:
     other = Wallet(b"\x08" * 32)
-    receipt = Receipt(bytes(32), 1)
+    receipt = Receipt(bytes(32), 0, 1)
     signature = WALLET.sign(entries.digest(receipt, DOMAIN))
     with pytest.raises(BadSignature, match=WALLET.address):
         entries.check_signer(receipt, signature, DOMAIN, other.address)
 
 
 def test_a_signature_is_of_one_chain_and_one_contract() -> None:
-    receipt = Receipt(bytes(32), 1)
+    receipt = Receipt(bytes(32), 0, 1)
     found = {
         entries.digest(receipt, domain)
         for domain in (DOMAIN, Domain(1, DOMAIN.verifying_contract), Domain(31337, "0x" + "5e" * 20))

@@ -60,10 +60,7 @@ def test_a_campaign_goes_from_published_to_finished_by_rounds_alone(world: World
     assert not run.intents("post:")
     run.anchored()
     assert len(run.intents("post:")) == 1
-    run.happens("Posted", ask, epoch="1")
-    run.chain.stage, run.chain.posted_at = Stage.PENDING, world.clock.now()
-    run.run()
-    assert world.state(ask) == "posted"
+    run.taken(ask)
 
     run.later(WINDOW - 1)
     run.run()
@@ -190,26 +187,6 @@ def test_the_contract_is_not_asked_while_it_can_have_nothing_new_to_say(world: W
     for _ in range(50):
         run.run()
     assert run.asked() == 0
-
-
-def test_a_payroll_that_the_arbiter_voids_is_one_alarm_and_ends_with_the_refund(
-    world: World, run: Running, caplog: pytest.LogCaptureFixture
-) -> None:
-    ask = answered(world)
-    run.posted(ask)
-    run.chain.stage = Stage.EMPTY
-    run.happens("Voided", ask, epoch="1")
-    run.asked()
-    for _ in range(10):
-        run.later(WINDOW)
-        run.run(seconds=60)
-    (alarm,) = alarms(caplog)
-    assert "void" in alarm
-    assert ask.campaign.hex() in alarm
-    assert run.asked() == 0
-    run.happens("Refunded", ask)
-    run.run()
-    assert world.state(ask) == "finished"
 
 
 @pytest.mark.parametrize("until_state", ["payable", "posted", "settled"])

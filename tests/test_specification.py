@@ -46,7 +46,7 @@ def changed(path: str, value: Any) -> dict[str, Any]:
 
 
 def test_a_whole_specification_is_read() -> None:
-    spec = Specification.from_json(DOCUMENT)
+    spec = Specification.from_json(DOCUMENT, 0)
     assert (spec.most, spec.budget(250)) == (1_800_000, 1_845_000)
     assert spec.answer_index({"label": "1"}) == 1
     assert spec.answer_index({"label": "2"}) is spec.answer_index("1") is spec.answer_index({}) is None
@@ -87,18 +87,74 @@ def test_a_whole_specification_is_read() -> None:
 )
 def test_what_is_out_of_bounds_is_refused(path: str, value: Any) -> None:
     with pytest.raises(BadInput):
-        Specification.from_json(changed(path, value))
+        Specification.from_json(changed(path, value), 0)
 
 
 def test_a_document_has_a_size() -> None:
     with pytest.raises(BadInput, match="65536 bytes"):
-        Specification.from_json(changed("skills", ["x" * 400] * 199) | {"licence": "y" * 19_000})
+        Specification.from_json(changed("skills", ["x" * 400] * 199) | {"licence": "y" * 19_000}, 0)
 
 
 def test_many_classes_leave_room_for_fewer_workers() -> None:
-    spec = Specification.from_json(changed("schema.labels", [str(n) for n in range(200)]))
+    spec = Specification.from_json(changed("schema.labels", [str(n) for n in range(200)]), 0)
     assert spec.most_workers == 100
     with pytest.raises(BadInput, match="at most 100 workers"):
         Specification.from_json(
-            changed("schema.labels", [str(n) for n in range(200)]) | {"labels_per_item": 101}
+            changed("schema.labels", [str(n) for n in range(200)]) | {"labels_per_item": 101}, 0
         )
+
+
+def parts(count: int = 3) -> list[dict[str, Any]]:
+    return [
+        {"items": {"count": 10 + n, "root": f"0x{n:064x}"}, "gold": {"count": n, "root": ROOT}}
+        for n in range(count)
+    ]
+
+
+def in_parts(listed: Any) -> dict[str, Any]:
+    document = {name: value for name, value in DOCUMENT.items() if name not in ("items", "gold")}
+    return document | {"parts": listed}
+
+
+def test_each_part_is_a_campaign_of_its_own() -> None:
+    whole = Specification.from_json(DOCUMENT, 0)
+    assert (whole.part, whole.parts) == (0, 1)
+    read = [Specification.from_json(in_parts(parts()), number) for number in range(3)]
+    assert [(spec.part, spec.parts) for spec in read] == [(0, 3), (1, 3), (2, 3)]
+    assert [(spec.items.count, spec.gold.count) for spec in read] == [(10, 0), (11, 1), (12, 2)]
+    assert [spec.items.root for spec in read] == [n.to_bytes(32, "big") for n in range(3)]
+    assert [spec.most for spec in read] == [spec.items.count * 3 * 60_000 for spec in read]
+    assert len({spec.digest for spec in read}) == len({spec.reviewer for spec in read}) == 1
+
+
+@pytest.mark.parametrize("part", [-1, 3])
+def test_there_is_no_part_beyond_the_last(part: int) -> None:
+    with pytest.raises(BadInput, match="parts 0 to 2"):
+        Specification.from_json(in_parts(parts()), part)
+    with pytest.raises(BadInput, match="parts 0 to 0"):
+        Specification.from_json(DOCUMENT, 1)
+
+
+@pytest.mark.parametrize(
+    "listed",
+    [
+        {},
+        parts(1),
+        parts(201),
+        [*parts(2), parts(1)[0]],
+        [*parts(2), "part"],
+        [*parts(2), {"items": parts(1)[0]["items"]}],
+        [*parts(2), {"items": {"count": 0, "root": ROOT}, "gold": {"count": 0, "root": ROOT}}],
+        [*parts(2), {"items": {"count": 1, "root": ROOT}, "gold": {"count": 2, "root": ROOT}}],
+        [*parts(2), {"items": {"count": 1, "root": ROOT}, "gold": {"count": 1, "root": ROOT}, "more": 1}],
+    ],
+)
+def test_parts_are_read_as_strictly_also_those_of_other_campaigns(listed: Any) -> None:
+    with pytest.raises(BadInput):
+        Specification.from_json(in_parts(listed), 0)
+
+
+def test_a_document_has_parts_or_items_and_gold_of_its_own() -> None:
+    Specification.from_json(in_parts(parts(200)), 199)
+    with pytest.raises(BadInput, match="not known: items"):
+        Specification.from_json(in_parts(parts()) | {"items": DOCUMENT["items"]}, 0)

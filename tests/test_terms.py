@@ -25,6 +25,8 @@ terms_values = st.builds(
     window=st.integers(0, 2**32 - 1),
     deadline=st.integers(0, 2**40 - 1),
     bond=st.integers(0, 2**128 - 1),
+    label_price=st.integers(0, 2**64 - 1),
+    part=st.integers(0, 2**32 - 1),
     brief=st.binary(min_size=32, max_size=32),
 )
 TERMS = Terms(
@@ -36,9 +38,11 @@ TERMS = Terms(
     window=86_400,
     deadline=10**9,
     bond=10**24,
+    label_price=50_000,
+    part=2,
     brief=bytes(32),
 )
-SOLIDITY = ["address"] * 4 + ["uint16", "uint32", "uint40", "uint128", "bytes32"]
+SOLIDITY = ["address"] * 4 + ["uint16", "uint32", "uint40", "uint128", "uint64", "uint32", "bytes32"]
 
 
 @given(terms_values)
@@ -50,7 +54,7 @@ def test_terms_round_trip_through_json(terms: Terms) -> None:
 def test_the_campaign_id_is_the_contracts(terms: Terms, chain_id: int, escrow: str) -> None:
     values = [getattr(terms, name) for name in Terms.__slots__]
     words = abi_encode(["uint256", "address", f"({','.join(SOLIDITY)})"], [chain_id, escrow, tuple(values)])
-    assert len(words) == 11 * 32
+    assert len(words) == 13 * 32
     assert campaign_id(terms, chain_id, escrow) == bytes(keccak(words))
 
 
@@ -58,6 +62,7 @@ def test_json_has_soliditys_names() -> None:
     value = TERMS.to_json()
     assert value["feeBps"] == 500
     assert value["bond"] == "1000000000000000000000000"
+    assert (value["labelPrice"], value["part"]) == ("50000", 2)
     assert value["brief"] == "0x" + "00" * 32
 
 
@@ -80,6 +85,12 @@ def test_json_has_soliditys_names() -> None:
         {"bond": "٥"},
         {"bond": str(2**128)},
         {"bond": "9" * 5000},
+        {"labelPrice": 50_000},
+        {"labelPrice": str(2**64)},
+        {"labelPrice": "9" * 21},
+        {"part": "2"},
+        {"part": 2**32},
+        {"part": True},
         {"brief": "00" * 32},
         {"brief": "0x" + "AA" * 32},
         {"brief": "0x00"},

@@ -9,15 +9,12 @@ from pydantic import Field
 
 from api import examples
 from api.auth import Caller
+from api.campaign_body import CampaignBody, campaign_body
 from api.dependencies import CampaignId, Running
 from api.models import Body, Bytes32, Money, OpeningBody, Position, Seconds, Signature, shown
 from api.problems import responses
 from ledger_service.errors import BadInput, BadSignature, Conflict, NotYours, Unauthenticated
-from ledger_service.flow import publish
-from ledger_service.service import Service
-from ledger_service.specification import Specification
-from ledger_service.store.campaigns import CampaignRow
-from ledger_service.store.store import UnitOfWork
+from ledger_service.flow import publish, repost
 from ledger_service.terms import Terms
 
 router = APIRouter(prefix="/v1/campaigns", tags=["campaigns"])
@@ -90,39 +87,6 @@ class Published(Body):
     state: str
     leaf: Bytes32
     index: int
-
-
-class PayrollBody(Body):
-    """The payroll as it is posted: `entries` packed as in the calldata."""
-
-    epoch: int
-    root: Bytes32
-    count: int
-    total: Money
-    evidence: int
-    entries: str
-    state: str
-
-
-class CampaignBody(Body):
-    """All that is public about a campaign."""
-
-    model_config = shown(examples.CAMPAIGN)
-
-    campaign: Bytes32
-    state: str
-    requester: str
-    terms: dict[str, Any]
-    specification: dict[str, Any]
-    escrow: str
-    budget: Money
-    deposited: Money
-    items: int
-    labels_wanted: int
-    labels_received: int
-    assignments_open: int
-    payroll: PayrollBody | None
-    refunded: bool
 
 
 class CampaignPage(Body):
@@ -238,7 +202,21 @@ def post_close(service: Running, caller: Caller, campaign: CampaignId) -> Campai
         if row.state not in ("published", "open"):
             raise Conflict("labelling is over, or has not begun")
         uow.campaigns.change(campaign, closing=True)
-        return _body(uow, service, uow.campaigns.get(campaign))
+        return campaign_body(uow, service, uow.campaigns.get(campaign))
+
+
+@router.post(
+    "/{campaign}/repost",
+    summary="Post a void payroll anew",
+    responses=responses(Unauthenticated, NotYours, Conflict),
+)
+def post_repost(service: Running, caller: Caller, campaign: CampaignId) -> CampaignBody:
+    """For the operator alone, until the deadline: what is owed is computed again and posted once more."""
+    if caller != service.ledger.operator.address:
+        raise NotYours("there is no such campaign")
+    with service.store.begin() as uow:
+        repost.repost(uow, service.ledger, campaign)
+        return campaign_body(uow, service, uow.campaigns.get(campaign))
 
 
 @router.put(
@@ -263,12 +241,17 @@ def put_auditor(
 
 @router.get("", summary="List campaigns")
 def get_campaigns(
-    service: Running, after: Position = 0, limit: Annotated[int, Query(ge=1, le=20)] = 20
+    service: Running,
+    after: Position = 0,
+    limit: Annotated[int, Query(ge=1, le=20)] = 20,
+    brief: Annotated[
+        Bytes32 | None, Query(description="Only those of the specification with this digest")
+    ] = None,
 ) -> CampaignPage:
-    """All that were published, oldest first."""
+    """All that were published, oldest first; with `brief`, all campaigns that share that specification."""
     with service.store.begin() as uow:
-        rows = uow.campaigns.page(after, limit)
-        bodies = [_body(uow, service, row) for row in rows]
+        rows = uow.campaigns.page(after, limit, brief)
+        bodies = [campaign_body(uow, service, row) for row in rows]
     return CampaignPage(campaigns=bodies, next=rows[-1].number if len(rows) == limit else None)
 
 
@@ -279,7 +262,7 @@ def get_campaign(service: Running, campaign: CampaignId) -> CampaignBody:
         row = uow.campaigns.get(campaign)
         if row.state == "draft":
             raise NotYours("there is no such campaign")
-        return _body(uow, service, row)
+        return campaign_body(uow, service, row)
 
 
 @router.get(
@@ -304,45 +287,3 @@ def get_items(
         for row, opened in shown
     ]
     return ItemPage(items=items, next=rows[-1].position if len(rows) == limit else None)
-
-
-def _body(uow: UnitOfWork, service: Service, row: CampaignRow) -> CampaignBody:
-    spec = Specification.from_json(row.specification)
-    return CampaignBody(
-        campaign=row.campaign,
-        state=row.state,
-        requester=row.requester,
-        terms=row.terms,
-        specification=row.specification,
-        escrow=service.ledger.escrow.address,
-        budget=row.budget,
-        deposited=uow.onchain.deposited(row.campaign),
-        items=spec.items.count,
-        labels_wanted=spec.items.count * spec.labels_per_item,
-        labels_received=uow.labels.count(row.campaign),
-        assignments_open=uow.assignments.count(row.campaign, "open"),
-        payroll=_payroll(uow, row),
-        refunded=uow.onchain.refunded(row.campaign),
-    )
-
-
-def _payroll(uow: UnitOfWork, row: CampaignRow) -> PayrollBody | None:
-    payroll = uow.payouts.payroll(row.campaign)
-    if payroll is None:
-        return None
-    state = "queued"
-    for name, epochs in (
-        ("posted", uow.onchain.posted_epochs(row.campaign)),
-        ("void", uow.onchain.voided_epochs(row.campaign)),
-        ("settled", uow.onchain.settled_epochs(row.campaign)),
-    ):
-        state = name if payroll.epoch in epochs else state
-    return PayrollBody(
-        epoch=payroll.epoch,
-        root=payroll.root,
-        count=payroll.count,
-        total=payroll.total,
-        evidence=payroll.evidence,
-        entries="0x" + payroll.entries.hex(),
-        state=state,
-    )

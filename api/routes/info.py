@@ -21,6 +21,7 @@ class Info(Body):
     chain_id: int
     provenance_log: Address
     escrow: Address
+    dataset_rights: Address
     token: Address | None
     operator: Address
     arbiter: Address
@@ -50,6 +51,7 @@ def info(service: Running) -> Info:
         chain_id=settings.chain_id,
         provenance_log=service.ledger.provenance_log.address,
         escrow=service.ledger.escrow.address,
+        dataset_rights=settings.deployment.dataset_rights,
         token=settings.deployment.token,
         operator=service.ledger.operator.address,
         arbiter=settings.arbiter,

@@ -63,8 +63,8 @@ def post_labels(service: Running, caller: Caller, body: LabelsBody) -> Receipts:
     ]
     with service.store.begin() as uow:
         receipts = label.label(uow, service.ledger, caller, given)
-        rows = uow.labels.find([receipt.receipt.leaf for receipt in receipts])
-    return Receipts(receipts=[_body(receipt, rows[receipt.receipt.leaf].index) for receipt in receipts])
+        logged = uow.log.by_leaf([receipt.receipt.leaf for receipt in receipts])
+    return Receipts(receipts=[_body(receipt, logged[receipt.receipt.leaf][1]) for receipt in receipts])
 
 
 @router.get(
@@ -74,21 +74,27 @@ def get_receipt(service: Running, caller: Caller, leaf: Leaf) -> ReceiptBody:
     """The receipt of one of your labels, again."""
     with service.store.begin() as uow:
         row = _readable(uow, service, caller, leaf)
-        return _body(label.receipt(row, service.ledger), row.index)
+        ((_, raw),) = uow.log.by_leaf([leaf]).values()
+        return _body(label.receipt(row, service.ledger), raw)
 
 
 @router.get(
     "/{leaf}/bundle",
     summary="Get a label's proof",
     response_class=Response,
-    responses={**json_bundle(examples.LABEL_BUNDLE), **responses(Unauthenticated, NotYours)},
+    responses={**json_bundle(examples.LABEL_BUNDLE), **responses(Unauthenticated, NotYours, Conflict)},
 )
-def get_bundle(service: Running, caller: Caller, leaf: Leaf) -> Response:
-    """Everything that proves one label; for its worker, the requester and the campaign's auditors."""
+def get_bundle(service: Running, caller: Caller, leaf: Leaf, anchored: bool = False) -> Response:
+    """Everything that proves one label; for its worker, the requester and the campaign's auditors.
+
+    With `anchored`, under a head that is on the chain for good, so that the label can be redeemed from the
+    escrow; without its judgement where that is not on the chain yet.
+    """
     with service.store.begin() as uow:
         row = _readable(uow, service, caller, leaf)
         campaign = uow.campaigns.get(row.campaign)
-        (made,) = Prover(uow, service.ledger, campaign).labels([row])
+        prover = Prover(uow, service.ledger, campaign)
+        made = prover.anchored_label(row) if anchored else prover.labels([row])[0]
     return Response(made, media_type=BUNDLE)
 
 
@@ -99,11 +105,12 @@ def _readable(uow: UnitOfWork, service: Service, caller: str, leaf: bytes) -> La
     return row
 
 
-def _body(signed: SignedReceipt, index: int) -> ReceiptBody:
+def _body(signed: SignedReceipt, raw: bytes) -> ReceiptBody:
     return ReceiptBody(
         leaf=signed.receipt.leaf,
-        index=index,
+        index=signed.receipt.index,
         deadline=signed.receipt.deadline,
         operator=signed.operator,
         signature=signed.signature,
+        entry=raw,
     )

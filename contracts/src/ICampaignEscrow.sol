@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 pragma solidity 0.8.30;
 
+import {ICampaignEscrowTypes} from "./ICampaignEscrowTypes.sol";
 import {ProvenanceLog} from "./ProvenanceLog.sol";
+import {Heads} from "./libraries/Heads.sol";
 
 /// @title What the escrow of all campaigns promises.
 /// @notice A requester funds a campaign; the operator posts payrolls, each naming all that every worker has earned
@@ -13,6 +15,15 @@ import {ProvenanceLog} from "./ProvenanceLog.sol";
 ///                       Disputed ── rule(uphold) ─────────────────────────────────▶ void, Empty
 ///                          │  └──── silence for two windows ──────────────────────▶ settled, Empty
 ///                          └─ rule(not uphold) ─▶ Confirmed ── window passes ─────▶ settled, Empty
+///     any of them before its time ── enforce: it pays less than the operator signed ▶ void, Empty
+///
+/// From the deadline on no payroll is accepted. Once nothing is pending, at R0 (the deadline, or when the last payroll
+/// ended, if that is later), a worker whom the operator left unpaid redeems what it has in writing:
+///
+///     R0 ── redeem ──▶ + window ── dispute a redemption ──▶ + 2 windows ── ruling ──▶ + 3 windows
+///                                                            │ paid: undisputed ones    │ paid: all that stand
+///
+/// R0 is three windows after the deadline at the latest, so a campaign is empty six windows after it at the latest.
 ///
 /// @dev Assumptions. The token is an ordinary ERC-20 whose amounts fit uint64 (six decimals): one that takes a share
 /// of transfers is refused on deposit; its issuer can freeze accounts, which blocks payments to those accounts
@@ -25,98 +36,9 @@ import {ProvenanceLog} from "./ProvenanceLog.sol";
 ///
 /// Near the deadline a dispute or a void can leave no time for another payroll. A disputed one can hold the next up
 /// until three windows after it was posted, a void one has to be posted anew, and from the deadline on nothing is
-/// accepted: what is then neither settled nor pending goes back to the requester, as does what is voided later.
-interface ICampaignEscrow {
-    /// @notice What a campaign is. Never stored: whoever calls supplies it, and its hash is the id.
-    struct Terms {
-        address requester; // gets back what is not paid
-        address operator; // posts payrolls, earns the fee
-        address arbiter; // rules on disputes
-        address token; // what is paid in
-        uint16 feeBps; // the operator's fee, in 1/10,000 of what is settled
-        uint32 window; // seconds in which a payroll can be disputed
-        uint40 deadline; // first second in which no payroll is accepted any more
-        uint128 bond; // what a dispute costs if it fails; zero makes disputes free
-        bytes32 brief; // digest of the specification
-    }
-
-    /// @notice Where a posted payroll stands.
-    enum Stage {
-        Empty, // nothing is pending
-        Pending, // can be disputed inside its window
-        Disputed, // waits for the arbiter, for two windows at most
-        Confirmed // the arbiter let it stand; waits for the rest of its window
-    }
-
-    /// @notice The whole state of a campaign. Amounts in token minor units.
-    struct Campaign {
-        bytes32 settledRoot;
-        uint128 settledTotal;
-        uint32 settledCount;
-        uint32 epoch; // number of payrolls posted so far, so the number of the pending one
-        Stage stage;
-        bool closed; // refunded; only claims, fee and bonds are left
-        bytes32 pendingRoot;
-        uint128 pendingTotal;
-        uint32 pendingCount;
-        uint40 postedAt;
-        uint128 deposited;
-        uint128 claimed;
-        uint128 feeCollected;
-        uint128 refunded;
-        address disputer;
-        uint40 disputedAt;
-        uint64 evidence; // size of the anchored head that the pending payroll was computed from
-    }
-
-    /// @notice One payment of `claimMany`: the arguments of `claim`.
-    struct Claim {
-        uint256 index;
-        address account;
-        uint256 amount;
-        bytes32[] path;
-    }
-
-    error NoAmount();
-    error NoCode(address account);
-    error MissingParty(); // a party is zero, or the requester is the escrow itself
-    error PartialArbiter(address arbiter);
-    error FeeTooHigh(uint16 feeBps, uint16 most);
-    error WindowOutOfRange(uint32 window);
-    error DeadlinePassed(uint40 deadline);
-    error WrongAmountArrived(uint256 arrived, uint256 amount);
-    error NotOperator(address caller, address operator);
-    error NotArbiter(address caller, address arbiter);
-    error PayrollPending(bytes32 root);
-    error InsufficientDeposit(uint256 needed, uint256 deposited);
-    error NothingPending();
-    error NothingDisputed();
-    error AlreadyDisputed(bytes32 root);
-    error WindowClosed(uint256 since);
-    error RulingTooLate(uint256 since);
-    error TooEarly(uint256 until);
-    error NothingDue(address account, uint256 amount);
-    error ClaimsExceedTotal(uint256 claimed, uint256 total);
-    error UnknownCampaign(bytes32 id);
-    error AlreadyClosed(bytes32 id);
-
-    event Opened(bytes32 indexed id, Terms terms);
-    event Deposited(bytes32 indexed id, address indexed from, uint256 amount);
-    event Posted(
-        bytes32 indexed id, uint32 indexed epoch, bytes32 root, uint256 total, uint256 count, uint64 evidence
-    );
-    event Disputed(
-        bytes32 indexed id, uint32 indexed epoch, bytes32 root, address indexed disputer, bytes32 reason
-    );
-    event Ruled(bytes32 indexed id, uint32 indexed epoch, bytes32 root, bool upheld);
-    event Voided(bytes32 indexed id, uint32 indexed epoch, bytes32 root);
-    event Settled(bytes32 indexed id, uint32 indexed epoch, bytes32 root, uint256 total);
-    event Claimed(bytes32 indexed id, address indexed account, uint256 amount);
-    event FeeCollected(bytes32 indexed id, address indexed operator, uint256 amount);
-    event BondReleased(bytes32 indexed id, address indexed account, uint256 amount);
-    event BondReturned(bytes32 indexed id, address indexed account, uint256 amount);
-    event Refunded(bytes32 indexed id, address indexed requester, uint256 amount);
-
+/// accepted: what is then neither settled nor pending is paid to those who redeem, and the rest goes back to the
+/// requester.
+interface ICampaignEscrow is ICampaignEscrowTypes {
     /// @notice The highest fee: 25 %.
     function MAX_FEE_BPS() external view returns (uint16);
 
@@ -126,7 +48,7 @@ interface ICampaignEscrow {
     /// @notice The longest window.
     function MAX_WINDOW() external view returns (uint32);
 
-    /// @notice The log whose heads payrolls refer to.
+    /// @notice The log whose heads payrolls refer to, and under whose domain statements and receipts are signed.
     function provenance() external view returns (ProvenanceLog);
 
     /// @notice Funds a campaign from the caller's allowance; the first deposit opens it and checks its terms.
@@ -148,12 +70,26 @@ interface ICampaignEscrow {
         bytes32 s
     ) external returns (bytes32 id);
 
+    /// @notice `deposit` from `from`, who signed an ERC-3009 authorization with the campaign's id as its nonce.
+    /// @dev Anyone may call: the nonce leaves no choice of the campaign. One such deposit for each payer and campaign.
+    function depositWithAuthorization(
+        Terms calldata terms,
+        uint256 amount,
+        address from,
+        uint256 validAfter,
+        uint256 validBefore,
+        uint8 v,
+        bytes32 r,
+        bytes32 s
+    ) external returns (bytes32 id);
+
     /// @notice Posts a payroll, checked in full (`Payroll.update`): nobody is dropped or lowered, and total plus fee
     /// are within the deposit.
     /// @dev Only the operator, on an opened campaign, before the deadline, while nothing is pending (what is due
     /// settles first). Whether an account is listed twice is not checked, and must not be: see above.
     /// @param entries 36 bytes a position: account, amount so far, increase.
-    /// @param evidence Size of the anchored head that the payroll was computed from.
+    /// @param evidence The payroll was computed from this many entries of the anchored log, and judges every label
+    /// among them; not below that of the settled payroll.
     function post(
         Terms calldata terms,
         bytes calldata entries,
@@ -168,9 +104,13 @@ interface ICampaignEscrow {
 
     /// @notice Disputes the pending payroll, once, inside its window, with the bond from the caller's allowance.
     /// @dev Anyone may call. The bond goes to the operator if the arbiter lets the payroll stand, else back.
+    /// @param epoch Number of the payroll that is meant: another may be pending by the time the call is mined.
+    /// @param root Its root.
     /// @param reason Digest of what is contested. It points the arbiter to something and limits nothing: see `rule`.
     function dispute(
         Terms calldata terms,
+        uint32 epoch,
+        bytes32 root,
         bytes32 reason
     ) external;
 
@@ -179,15 +119,97 @@ interface ICampaignEscrow {
     /// @dev Only the arbiter, within two windows of the dispute; after that the payroll settles. The arbiter judges the
     /// whole payroll, whatever the reason says: a payroll is disputed only once, and a friend of the operator could be
     /// first, with an empty reason.
+    /// @param epoch Number of the payroll that is meant: what was judged, and no other that took its place.
+    /// @param root Its root.
     function rule(
         Terms calldata terms,
+        uint32 epoch,
+        bytes32 root,
         bool uphold
     ) external;
 
-    /// @notice Sends `account` what the settled payroll says it has earned and has not yet received.
+    /// @notice Makes the pending payroll void: it pays a worker less than the operator has stated under its signature.
+    /// @dev Anyone may call. A payroll that keeps every statement up to its epoch and lists nobody twice is safe.
+    /// @param signature The operator's, of the statement under the log's domain.
+    /// @param index Position of the worker in the pending payroll.
+    /// @param amount What it pays there.
+    /// @param path Sibling hashes from that position's leaf upwards.
+    function enforce(
+        Terms calldata terms,
+        Statement calldata statement,
+        bytes calldata signature,
+        uint256 index,
+        uint256 amount,
+        bytes32[] calldata path
+    ) external;
+
+    /// @notice `enforce` for a worker whom the pending payroll leaves out: all its positions add up to less.
+    /// @dev Anyone may call. Costs about as much as the payroll's hashing.
+    /// @param entries The pending payroll, as it was posted.
+    function enforceAbsent(
+        Terms calldata terms,
+        Statement calldata statement,
+        bytes calldata signature,
+        bytes calldata entries
+    ) external;
+
+    /// @notice Asks for what the operator has stated and no payroll has settled.
+    /// @dev Only the worker, in the window that begins at R0, when nothing is pending.
+    function redeem(
+        Terms calldata terms,
+        Statement calldata statement,
+        bytes calldata signature
+    ) external;
+
+    /// @notice Asks for the label price for each of these labels, which the log holds and no settled payroll judged.
+    /// @dev Only the worker that they name, in the window that begins at R0, each label once. Whose signature they carry
+    /// and whether the work is any good is not checked here: that is what the windows are for.
+    /// @param head A head that covers them and was anchored before R0: what comes after that was made in the knowledge
+    /// that the operator is silent.
+    function redeemLabels(
+        Terms calldata terms,
+        Heads.HeadProof calldata head,
+        AnchoredLabel[] calldata labels
+    ) external;
+
+    /// @notice `redeemLabels` for labels that the operator acknowledged, whether or not they were anchored since.
+    /// @dev Only the worker that they name, in the window that begins at R0, each label once, its receipt being due.
+    function redeemReceipts(
+        Terms calldata terms,
+        ReceiptedLabel[] calldata labels
+    ) external;
+
+    /// @notice Disputes all that an account has redeemed, with the bond from the caller's allowance.
+    /// @dev Anyone may call, once for each account, in the second window from R0 on.
+    /// @param reason Digest of what is contested. It limits nothing, as in `dispute`.
+    function disputeRedemption(
+        Terms calldata terms,
+        address account,
+        bytes32 reason
+    ) external;
+
+    /// @notice Decides the dispute of a redemption: `uphold` makes it void; otherwise it stands, and the bond is the
+    /// account's.
+    /// @dev Only the arbiter, until three windows after R0; after that it stands.
+    function ruleRedemption(
+        Terms calldata terms,
+        address account,
+        bool uphold
+    ) external;
+
+    /// @notice Ends a dispute of a redemption on which the arbiter stayed silent: it stands, and the bond goes back.
+    /// @dev Anyone may call, from three windows after R0 on.
+    function lapseRedemption(
+        Terms calldata terms,
+        address account
+    ) external;
+
+    /// @notice Sends `account` what it is due and has not yet received: by the settled payroll and by what it redeemed.
     /// @dev Anyone may call; the money can only go to the account. Amounts are cumulative, so a replay reverts. No
     /// deadline: also after the refund. What is due settles first: once the pending payroll is due, `amount` and `path`
-    /// have to be those under its root, and a claim built on the settled root before it reverts.
+    /// have to be those under its root, and a claim built on the settled root before it reverts. With `amount` zero
+    /// no position is shown, and only what was redeemed is paid. Redemptions that do not fit the funds together are
+    /// paid in proportion.
     function claim(
         Terms calldata terms,
         uint256 index,
@@ -198,10 +220,31 @@ interface ICampaignEscrow {
 
     /// @notice `claim` for several accounts. Those that have nothing due are left out; a wrong proof reverts all.
     /// @dev Anyone may call; the money can only go to the accounts. One account that the token refuses reverts all:
-    /// leave it out, and claim the others without it.
+    /// leave it out, and claim the others without it. A position that is shown without anything due is noted, so a
+    /// redemption that asks again for what was paid or settled shrinks to what is beyond it.
     function claimMany(
         Terms calldata terms,
         Claim[] calldata claims
+    ) external returns (uint256 paid);
+
+    /// @notice `claim` with the money sent to `to`. Only the account may call.
+    function claimTo(
+        Terms calldata terms,
+        Claim calldata one,
+        address to
+    ) external returns (uint256 paid);
+
+    /// @notice `claimTo` by anyone who has the account's signature (EOA or ERC-1271).
+    /// @dev The account signs ClaimTo(campaign, account, to, amount, validUntil) under this contract's EIP-712 domain
+    /// ("crowdledger escrow", version 1), `amount` being all that it will have received after the call: amounts
+    /// only grow, so a signature serves once. Whoever claims for the account first takes the money to the account,
+    /// and the signature is then of no use.
+    function claimToBySignature(
+        Terms calldata terms,
+        Claim calldata one,
+        address to,
+        uint256 validUntil,
+        bytes calldata signature
     ) external returns (uint256 paid);
 
     /// @notice Sends the operator its fee on what is settled, less what it has had. Anyone may call.
@@ -215,10 +258,9 @@ interface ICampaignEscrow {
         address account
     ) external returns (uint256 paid);
 
-    /// @notice Sends the requester all that is neither settled nor fee, and closes the campaign.
-    /// @dev Anyone may call, from deadline plus window on, once, when nothing is pending. A payroll is posted before
-    /// the deadline and settles within three windows, so this is possible three windows after the deadline at
-    /// the latest.
+    /// @notice Sends the requester all that is neither settled nor fee nor redeemed, and closes the campaign.
+    /// @dev Anyone may call, when nothing is pending: from a window after R0 on if nothing was redeemed, else from three
+    /// windows after. Again only if redemptions have shrunk since, because claims showed what payrolls covered.
     function refund(
         Terms calldata terms
     ) external returns (uint256 paid);
@@ -228,17 +270,32 @@ interface ICampaignEscrow {
         bytes32 id
     ) external view returns (Campaign memory);
 
+    /// @notice What `account` has to do with the campaign.
+    function accountOf(
+        bytes32 id,
+        address account
+    ) external view returns (Account memory);
+
     /// @notice What `account` has received in the campaign.
     function claimedOf(
         bytes32 id,
         address account
     ) external view returns (uint256);
 
+    /// @notice Where the dispute of an account's redemption stands, and who opened it.
+    function contestOf(
+        bytes32 id,
+        address account
+    ) external view returns (Contest contest, address disputer);
+
     /// @notice The bonds that wait for `account` in the campaign.
     function bondOf(
         bytes32 id,
         address account
     ) external view returns (uint256);
+
+    /// @notice The EIP-712 domain separator of this contract: name "crowdledger escrow", version "1".
+    function domainSeparator() external view returns (bytes32);
 
     /// @notice The id of a campaign: keccak256(abi.encode(chain id, this contract, terms)).
     function idOf(

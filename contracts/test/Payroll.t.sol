@@ -2,64 +2,11 @@
 pragma solidity 0.8.30;
 
 import {Payroll} from "../src/libraries/Payroll.sol";
-import {Base} from "./utils/Base.sol";
+import {PayrollFixture} from "./utils/PayrollFixture.sol";
 import {PayrollReference} from "./utils/PayrollReference.sol";
 
-contract PayrollCaller {
-    function update(
-        bytes32 campaign,
-        bytes calldata entries,
-        bytes32 settledRoot,
-        uint256 settledCount,
-        uint256 settledTotal
-    ) external view returns (bytes32 root, uint256 count, uint256 total) {
-        return Payroll.update(campaign, entries, settledRoot, settledCount, settledTotal);
-    }
-
-    function verify(
-        bytes32 root,
-        uint256 count,
-        bytes32 campaign,
-        uint256 index,
-        address account,
-        uint256 amount,
-        bytes32[] calldata path
-    ) external pure {
-        Payroll.verify(root, count, campaign, index, account, amount, path);
-    }
-}
-
-contract PayrollTest is Base {
+contract PayrollTest is PayrollFixture {
     using PayrollReference for PayrollReference.Position[];
-
-    bytes32 internal constant CAMPAIGN = keccak256("campaign");
-    PayrollCaller internal payroll = new PayrollCaller();
-
-    /// @dev Positions of a first payroll.
-    function fresh(
-        uint256 count,
-        uint256 seed
-    ) internal pure returns (PayrollReference.Position[] memory positions) {
-        return extended(new PayrollReference.Position[](0), count, seed);
-    }
-
-    /// @dev The next payroll: what `before` settled, some increases, and `count` positions in all.
-    function extended(
-        PayrollReference.Position[] memory before,
-        uint256 count,
-        uint256 seed
-    ) internal pure returns (PayrollReference.Position[] memory positions) {
-        positions = new PayrollReference.Position[](count);
-        for (uint256 i; i < count; ++i) {
-            uint256 random = uint256(keccak256(abi.encode(seed, i)));
-            if (i < before.length) {
-                positions[i] = before[i];
-            } else {
-                positions[i].account = address(uint160(random | 1));
-            }
-            positions[i].increase = random % 3 == 0 ? 0 : uint64(uint32(random >> 160));
-        }
-    }
 
     function update(
         PayrollReference.Position[] memory before,
@@ -111,20 +58,30 @@ contract PayrollTest is Base {
         (bytes32 root,,) = update(fresh(0, 0), one);
         bytes32 inner = keccak256(abi.encode(CAMPAIGN, uint256(0), one[0].account, uint256(one[0].increase)));
         same(root, keccak256(abi.encode(inner)), "root");
-        payroll.verify(root, 1, CAMPAIGN, 0, one[0].account, one[0].increase, new bytes32[](0));
     }
 
     function test_no_entries() public {
-        reverts(Payroll.NoEntries.selector);
-        payroll.update(CAMPAIGN, "", 0, 0, 0);
-        reverts(Payroll.NoEntries.selector);
-        payroll.update(CAMPAIGN, new bytes(35), 0, 0, 0);
+        for (uint256 length; length < 36; ++length) {
+            reverts(Payroll.NoEntries.selector);
+            payroll.update(CAMPAIGN, new bytes(length), 0, 0, 0);
+        }
     }
 
     function test_ragged_entries() public {
-        bytes memory entries = abi.encodePacked(PayrollReference.pack(fresh(2, 1)), uint8(1));
-        reverts(Payroll.RaggedEntries.selector, 73);
-        payroll.update(CAMPAIGN, entries, 0, 0, 0);
+        bytes memory whole = PayrollReference.pack(fresh(2, 1));
+        for (uint256 more = 1; more < 36; ++more) {
+            reverts(Payroll.RaggedEntries.selector, 72 + more);
+            payroll.update(CAMPAIGN, bytes.concat(whole, new bytes(more)), 0, 0, 0);
+        }
+    }
+
+    function test_there_are_at_most_4096_positions() public {
+        PayrollReference.Position[] memory next = fresh(4_097, 1);
+        bytes memory entries = PayrollReference.pack(next);
+        for (uint256 settled; settled < 2; ++settled) {
+            reverts(Payroll.TooManyPositions.selector, 4_097);
+            payroll.update(CAMPAIGN, entries, 0, settled * 5_000, 0);
+        }
     }
 
     function test_a_settled_position_cannot_be_dropped() public {
@@ -136,15 +93,23 @@ contract PayrollTest is Base {
         payroll.update(CAMPAIGN, entries, root, 3, total);
     }
 
-    function test_an_account_that_cannot_be_paid() public {
+    function test_the_zero_account_cannot_be_paid() public {
         PayrollReference.Position[] memory next = fresh(2, 1);
         next[1].account = address(0);
-        bytes memory entries = PayrollReference.pack(next);
-        vm.expectRevert(abi.encodeWithSelector(Payroll.UnpayableAccount.selector, 1, address(0)));
-        payroll.update(CAMPAIGN, entries, 0, 0, 0);
+        refusedAccount(next);
+    }
+
+    function test_the_contract_itself_cannot_be_paid() public {
+        PayrollReference.Position[] memory next = fresh(2, 1);
         next[1].account = address(payroll);
-        entries = PayrollReference.pack(next);
-        vm.expectRevert(abi.encodeWithSelector(Payroll.UnpayableAccount.selector, 1, address(payroll)));
+        refusedAccount(next);
+    }
+
+    function refusedAccount(
+        PayrollReference.Position[] memory next
+    ) internal {
+        bytes memory entries = PayrollReference.pack(next);
+        vm.expectRevert(abi.encodeWithSelector(Payroll.UnpayableAccount.selector, 1, next[1].account));
         payroll.update(CAMPAIGN, entries, 0, 0, 0);
     }
 
@@ -213,70 +178,79 @@ contract PayrollTest is Base {
         payroll.update(CAMPAIGN, entries, root, 3, total);
     }
 
-    function testFuzz_every_position_is_verified_and_no_other_amount(
-        uint256 seed,
+    /// @dev Each of three positions cannot be, for another reason; the one before the first of them can.
+    function test_the_first_position_that_cannot_be_is_named() public {
+        PayrollReference.Position[] memory next = fresh(4, 1);
+        (next[3].account, next[2].soFar) = (address(0), 9);
+        (next[1].soFar, next[1].increase) = (type(uint64).max, 1);
+        bytes memory entries = PayrollReference.pack(next);
+        reverts(Payroll.AmountTooLarge.selector, 1, uint256(type(uint64).max) + 1);
+        payroll.update(CAMPAIGN, entries, 0, 0, 0);
+        (next[1].soFar, next[1].increase) = (0, 1);
+        entries = PayrollReference.pack(next);
+        reverts(Payroll.NewPositionWithPast.selector, 2, 9);
+        payroll.update(CAMPAIGN, entries, 0, 0, 0);
+        next[2].soFar = 0;
+        entries = PayrollReference.pack(next);
+        vm.expectRevert(abi.encodeWithSelector(Payroll.UnpayableAccount.selector, 3, address(0)));
+        payroll.update(CAMPAIGN, entries, 0, 0, 0);
+    }
+
+    function test_a_past_in_another_order_is_refused() public {
+        PayrollReference.Position[] memory before = fresh(3, 1).settled();
+        PayrollReference.Position[] memory swapped = before.settled();
+        (swapped[0], swapped[2]) = (before[2], before[0]);
+        bytes memory entries = PayrollReference.pack(swapped);
+        (bytes32 found, bytes32 root) =
+            (PayrollReference.root(CAMPAIGN, swapped), PayrollReference.root(CAMPAIGN, before));
+        uint256 total = before.total();
+        reverts(Payroll.SettledRootMismatch.selector, found, root);
+        payroll.update(CAMPAIGN, entries, root, 3, total);
+    }
+
+    function test_a_past_of_another_campaign_is_refused() public {
+        PayrollReference.Position[] memory before = fresh(3, 1).settled();
+        bytes memory entries = PayrollReference.pack(before);
+        bytes32 found = PayrollReference.root("other", before);
+        (bytes32 root, uint256 total) = (PayrollReference.root(CAMPAIGN, before), before.total());
+        reverts(Payroll.SettledRootMismatch.selector, found, root);
+        payroll.update("other", entries, root, 3, total);
+    }
+
+    function test_many_positions_agree_with_the_reference() public view {
+        PayrollReference.Position[] memory first = fresh(1_000, 12);
+        check(new PayrollReference.Position[](0), first);
+        check(first.settled(), extended(first.settled(), 1_037, 13));
+    }
+
+    function test_as_many_positions_as_there_can_be_agree_with_the_reference() public view {
+        check(new PayrollReference.Position[](0), fresh(4_096, 14));
+    }
+
+    /// @dev Sums of the largest amounts are exact.
+    function test_the_total_holds_the_largest_amounts() public view {
+        PayrollReference.Position[] memory next = fresh(9, 1);
+        for (uint256 i; i < 9; ++i) {
+            next[i].increase = type(uint64).max;
+        }
+        check(fresh(0, 0), next);
+        (,, uint256 total) = update(fresh(0, 0), next);
+        same(total, 9 * uint256(type(uint64).max), "total");
+        check(next.settled(), next.settled());
+    }
+
+    /// @dev Positions are read where they lie, at any offset, and nothing beyond them.
+    function testFuzz_what_lies_beside_the_entries_does_not_matter(
+        bytes calldata before,
+        bytes calldata later,
         uint256 count,
-        uint64 other
-    ) public {
-        count = bound(count, 1, 40);
-        PayrollReference.Position[] memory next = fresh(count, seed);
-        bytes32 root = PayrollReference.root(CAMPAIGN, next);
-        for (uint256 i; i < count; ++i) {
-            bytes32[] memory path = PayrollReference.path(CAMPAIGN, next, i);
-            payroll.verify(root, count, CAMPAIGN, i, next[i].account, next[i].increase, path);
-            if (other == next[i].increase) continue;
-            (bool accepted,) = address(payroll)
-                .call(
-                    abi.encodeCall(payroll.verify, (root, count, CAMPAIGN, i, next[i].account, other, path))
-                );
-            yes(!accepted, "another amount was accepted");
-        }
-    }
-
-    function test_verify_refuses_each_wrong_argument() public {
-        PayrollReference.Position[] memory next = fresh(5, 9);
-        bytes32 root = PayrollReference.root(CAMPAIGN, next);
-        bytes32[] memory path = PayrollReference.path(CAMPAIGN, next, 2);
-        (address account, uint256 amount) = (next[2].account, next[2].increase);
-        reverts(Payroll.NothingSettled.selector);
-        payroll.verify(0, 5, CAMPAIGN, 2, account, amount, path);
-        reverts(Payroll.PositionOutOfRange.selector, 5, 5);
-        payroll.verify(root, 5, CAMPAIGN, 5, account, amount, path);
-        reverts(Payroll.WrongPathLength.selector, 3, 4);
-        payroll.verify(root, 9, CAMPAIGN, 2, account, amount, path);
-        reverts(Payroll.WrongPathLength.selector, 3, 2);
-        payroll.verify(root, 4, CAMPAIGN, 2, account, amount, path);
-        mismatch(root, "campaign", 2, account, amount, path);
-        mismatch(root, CAMPAIGN, 3, account, amount, path);
-        mismatch(root, CAMPAIGN, 2, next[3].account, amount, path);
-        mismatch(root, CAMPAIGN, 2, account, amount + 1, path);
-        path[1] ^= bytes32(uint256(1));
-        mismatch(root, CAMPAIGN, 2, account, amount, path);
-    }
-
-    function mismatch(
-        bytes32 root,
-        bytes32 campaign,
-        uint256 index,
-        address account,
-        uint256 amount,
-        bytes32[] memory path
-    ) internal {
-        bytes32 hash = keccak256(abi.encode(keccak256(abi.encode(campaign, index, account, amount))));
-        for (uint256 i; i < path.length; ++i) {
-            bool left = (index >> i) & 1 == 0;
-            hash = left ? keccak256(abi.encode(hash, path[i])) : keccak256(abi.encode(path[i], hash));
-        }
-        reverts(Payroll.PathMismatch.selector, hash, root);
-        payroll.verify(root, 5, campaign, index, account, amount, path);
-    }
-
-    /// @dev The filling of positions 5 to 7 is no position, whatever is claimed for it.
-    function test_the_filling_is_no_position() public {
-        PayrollReference.Position[] memory next = fresh(5, 9);
-        bytes32 root = PayrollReference.root(CAMPAIGN, next);
-        bytes32[] memory path = PayrollReference.path(CAMPAIGN, next, 5);
-        reverts(Payroll.PositionOutOfRange.selector, 5, 5);
-        payroll.verify(root, 5, CAMPAIGN, 5, address(0), 0, path);
+        uint256 seed
+    ) public view {
+        PayrollReference.Position[] memory next = fresh(bound(count, 1, 9), seed);
+        bytes memory entries = PayrollReference.pack(next);
+        (bytes32 root, bytes memory kept, bytes memory zeros) = payroll.updateBetween(before, entries, later);
+        same(root, PayrollReference.root(0, next), "root");
+        same(keccak256(kept), keccak256(bytes.concat(before, later)), "memory before");
+        same(keccak256(zeros), keccak256(new bytes(100)), "memory after");
     }
 }

@@ -21,6 +21,23 @@ contract Rfc9162Caller {
         return Rfc9162.inclusionRoot(leaf, index, size, proof);
     }
 
+    function nodeHash(
+        bytes32 left,
+        bytes32 right
+    ) external view returns (bytes32) {
+        return Rfc9162.nodeHash(left, right);
+    }
+
+    function verifyInclusion(
+        bytes32 leaf,
+        uint256 index,
+        uint256 size,
+        bytes32[] calldata proof,
+        bytes32 root
+    ) external view {
+        Rfc9162.verifyInclusion(leaf, index, size, proof, root);
+    }
+
     function verifyConsistency(
         uint256 first,
         uint256 second,
@@ -29,6 +46,19 @@ contract Rfc9162Caller {
         bytes32[] calldata proof
     ) external view {
         Rfc9162.verifyConsistency(first, second, firstRoot, secondRoot, proof);
+    }
+
+    /// @dev What was in memory before is there after.
+    function verifyBesideOtherData(
+        uint256 first,
+        uint256 second,
+        bytes32 firstRoot,
+        bytes32 secondRoot,
+        bytes32[] calldata proof
+    ) external view returns (bytes memory before, bytes memory later) {
+        before = abi.encodePacked(firstRoot, secondRoot);
+        Rfc9162.verifyConsistency(first, second, firstRoot, secondRoot, proof);
+        later = new bytes(65);
     }
 }
 
@@ -146,12 +176,38 @@ contract Rfc9162Test is Base {
         rfc.inclusionRoot(leaf, index, 7, proof);
     }
 
-    function test_inclusion_refuses_the_empty_tree_and_an_index_outside() public {
-        bytes32[] memory none = new bytes32[](0);
+    function test_inclusion_refuses_the_empty_tree() public {
         reverts(Rfc9162.EmptyTree.selector);
-        rfc.inclusionRoot(0, 0, 0, none);
-        reverts(Rfc9162.IndexOutOfRange.selector, 5, 5);
-        rfc.inclusionRoot(0, 5, 5, none);
+        rfc.inclusionRoot(0, 0, 0, new bytes32[](0));
+    }
+
+    function test_inclusion_refuses_an_index_outside() public {
+        for (uint256 index = 5; index < 9; ++index) {
+            reverts(Rfc9162.IndexOutOfRange.selector, index, 5);
+            rfc.inclusionRoot(0, index, 5, new bytes32[](3));
+        }
+    }
+
+    function test_another_root_is_not_that_of_the_leaf() public {
+        bytes32[] memory leaves = LogTree.leavesOf(7, 9);
+        bytes32[] memory proof = LogTree.inclusion(leaves, 4, 7);
+        (bytes32 right, bytes32 other) = (root(leaves, 7), root(leaves, 6));
+        reverts(Rfc9162.RootMismatch.selector, right, other);
+        rfc.verifyInclusion(leaves[4], 4, 7, proof, other);
+    }
+
+    function test_the_root_is_that_of_each_leaf() public view {
+        bytes32[] memory leaves = LogTree.leavesOf(7, 9);
+        for (uint256 i; i < 7; ++i) {
+            rfc.verifyInclusion(leaves[i], i, 7, LogTree.inclusion(leaves, i, 7), root(leaves, 7));
+        }
+    }
+
+    function testFuzz_a_node_is_the_hash_of_one_left_and_right(
+        bytes32 left,
+        bytes32 right
+    ) public view {
+        same(rfc.nodeHash(left, right), sha256(abi.encodePacked(uint8(1), left, right)), "node");
     }
 
     function test_consistency_proofs_of_the_wrong_length_are_refused() public {
@@ -162,7 +218,12 @@ contract Rfc9162Test is Base {
             refuseConsistencyLength(leaves, first, resized(proof, proof.length + 1));
             refuseConsistencyLength(leaves, first, new bytes32[](0));
         }
+    }
+
+    function test_equal_trees_need_no_proof() public {
+        bytes32[] memory leaves = LogTree.leavesOf(8, 6);
         refuseConsistencyLength(leaves, 8, new bytes32[](1));
+        refuseConsistencyLength(leaves, 8, new bytes32[](4));
     }
 
     function refuseConsistencyLength(
@@ -176,46 +237,118 @@ contract Rfc9162Test is Base {
         rfc.verifyConsistency(first, 8, older, newer, proof);
     }
 
-    function test_consistency_refuses_the_empty_tree_and_sizes_out_of_order() public {
-        bytes32[] memory none = new bytes32[](0);
-        reverts(Rfc9162.EmptyTree.selector);
-        rfc.verifyConsistency(0, 3, 0, 0, none);
+    function test_consistency_refuses_the_empty_tree() public {
+        for (uint256 second; second < 4; ++second) {
+            reverts(Rfc9162.EmptyTree.selector);
+            rfc.verifyConsistency(0, second, 0, 0, new bytes32[](0));
+        }
+    }
+
+    function test_consistency_refuses_sizes_out_of_order() public {
         reverts(Rfc9162.SizesOutOfOrder.selector, 4, 3);
-        rfc.verifyConsistency(4, 3, 0, 0, none);
+        rfc.verifyConsistency(4, 3, 0, 0, new bytes32[](0));
     }
 
     /// @dev A call to an account without code succeeds and answers nothing.
-    function test_a_chain_without_the_precompile_is_refused() public {
-        bytes32[] memory leaves = LogTree.leavesOf(2, 8);
-        bytes32[] memory proof = LogTree.inclusion(leaves, 0, 2);
-        bytes32 newer = root(leaves, 2);
+    function test_a_precompile_that_answers_nothing_is_refused() public {
         vm.mockCall(address(2), "", "");
         reverts(Rfc9162.HashFailed.selector);
-        rfc.inclusionRoot(leaves[0], 0, 2, proof);
-        reverts(Rfc9162.HashFailed.selector);
-        rfc.verifyConsistency(1, 2, leaves[0], newer, proof);
+        rfc.nodeHash("left", "right");
     }
 
     function test_a_precompile_that_fails_is_refused() public {
-        bytes32[] memory leaves = LogTree.leavesOf(2, 8);
-        bytes32[] memory proof = LogTree.inclusion(leaves, 0, 2);
         vm.mockCallRevert(address(2), "", "out of gas");
         reverts(Rfc9162.HashFailed.selector);
-        rfc.inclusionRoot(leaves[0], 0, 2, proof);
-        reverts(Rfc9162.HashFailed.selector);
-        rfc.verifyConsistency(1, 2, leaves[0], leaves[1], proof);
+        rfc.nodeHash("left", "right");
     }
 
-    function test_consistency_refuses_another_root_on_either_side() public {
+    /// @dev Of the two paths through the loop, one hashes for the newer root only, the other for both.
+    function test_consistency_without_the_precompile_is_refused() public {
+        bytes32[] memory leaves = LogTree.leavesOf(3, 8);
+        bytes32[] memory proof = LogTree.consistency(leaves, 1, 3);
+        bytes32[] memory proof2 = LogTree.consistency(leaves, 2, 3);
+        (bytes32 older, bytes32 newer) = (root(leaves, 2), root(leaves, 3));
+        for (uint256 i; i < 2; ++i) {
+            if (i == 0) vm.mockCall(address(2), "", "");
+            else vm.mockCallRevert(address(2), "", "out of gas");
+            reverts(Rfc9162.HashFailed.selector);
+            rfc.verifyConsistency(1, 3, leaves[0], newer, proof);
+            reverts(Rfc9162.HashFailed.selector);
+            rfc.verifyConsistency(2, 3, older, newer, proof2);
+        }
+    }
+
+    /// @dev Of three and four entries: the last hash of the path is hashed with the older and with the newer root.
+    function test_consistency_is_refused_when_one_hash_fails() public {
+        bytes32[] memory leaves = LogTree.leavesOf(4, 8);
+        bytes32[] memory proof = LogTree.consistency(leaves, 3, 4);
+        (bytes32 older, bytes32 newer) = (root(leaves, 3), root(leaves, 4));
+        bytes32 right = sha256(abi.encodePacked(uint8(1), leaves[2], leaves[3]));
+        bytes32[2] memory last = [leaves[2], right];
+        for (uint256 i; i < 2; ++i) {
+            // A refusal of 32 bytes, the length of an answer.
+            vm.mockCallRevert(
+                address(2),
+                abi.encodePacked(uint8(1), proof[2], last[i]),
+                abi.encodePacked(bytes32("refused"))
+            );
+            reverts(Rfc9162.HashFailed.selector);
+            rfc.verifyConsistency(3, 4, older, newer, proof);
+            vm.mockCall(
+                address(2),
+                abi.encodePacked(uint8(1), proof[2], last[i]),
+                abi.encodePacked(i == 0 ? older : newer)
+            );
+            rfc.verifyConsistency(3, 4, older, newer, proof);
+        }
+    }
+
+    function test_consistency_leaves_the_memory_as_it_was() public view {
+        bytes32[] memory leaves = LogTree.leavesOf(7, 7);
+        bytes32[] memory proof = LogTree.consistency(leaves, 3, 7);
+        (bytes32 older, bytes32 newer) = (root(leaves, 3), root(leaves, 7));
+        (bytes memory before, bytes memory later) = rfc.verifyBesideOtherData(3, 7, older, newer, proof);
+        same(keccak256(before), keccak256(abi.encodePacked(older, newer)), "before");
+        same(keccak256(later), keccak256(new bytes(65)), "what is allocated is zero");
+    }
+
+    function test_consistency_refuses_another_older_root() public {
         bytes32[] memory leaves = LogTree.leavesOf(7, 7);
         bytes32[] memory proof = LogTree.consistency(leaves, 3, 7);
         (bytes32 older, bytes32 newer) = (root(leaves, 3), root(leaves, 7));
         reverts(Rfc9162.RootMismatch.selector, older, bytes32("other"));
         rfc.verifyConsistency(3, 7, "other", newer, proof);
-        reverts(Rfc9162.RootMismatch.selector, newer, bytes32("other"));
-        rfc.verifyConsistency(3, 7, older, "other", proof);
-        reverts(Rfc9162.RootMismatch.selector, older, newer);
-        rfc.verifyConsistency(3, 3, older, newer, new bytes32[](0));
+    }
+
+    function test_consistency_refuses_another_newer_root() public {
+        bytes32[] memory leaves = LogTree.leavesOf(8, 7);
+        for (uint256 first = 1; first < 8; ++first) {
+            bytes32[] memory proof = LogTree.consistency(leaves, first, 8);
+            (bytes32 older, bytes32 newer) = (root(leaves, first), root(leaves, 8));
+            reverts(Rfc9162.RootMismatch.selector, newer, bytes32("other"));
+            rfc.verifyConsistency(first, 8, older, "other", proof);
+        }
+    }
+
+    function test_consistency_refuses_two_roots_of_one_size() public {
+        reverts(Rfc9162.RootMismatch.selector, bytes32("one"), bytes32("other"));
+        rfc.verifyConsistency(3, 3, "one", "other", new bytes32[](0));
+    }
+
+    function testFuzz_a_changed_consistency_proof_is_refused(
+        uint256 first,
+        uint256 second,
+        uint256 bit
+    ) public view {
+        second = bound(second, 2, LARGEST);
+        first = bound(first, 1, second - 1);
+        bytes32[] memory leaves = LogTree.leavesOf(second, bit);
+        bytes32[] memory proof = LogTree.consistency(leaves, first, second);
+        (bytes32 older, bytes32 newer) = (root(leaves, first), root(leaves, second));
+        proof[bit % proof.length] ^= bytes32(uint256(1) << (bit % 256));
+        (bool accepted, bytes memory answer) = address(rfc)
+            .staticcall(abi.encodeCall(rfc.verifyConsistency, (first, second, older, newer, proof)));
+        yes(!accepted && bytes4(answer) == Rfc9162.RootMismatch.selector, "a changed proof");
     }
 
     function testFuzz_a_rewritten_history_is_refused(

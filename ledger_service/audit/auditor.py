@@ -57,7 +57,8 @@ def audit(
         openings).
      8. reputation: scores follow from the committed parameters (needs openings).
      9. payouts: amounts, statements and the operator's signatures follow from all that (needs openings).
-    10. chain: every anchored head, payroll, claim, fee and refund (needs an RPC endpoint).
+    10. chain: every anchored head and who made it, payroll, redemption, claim, fee and refund (needs an RPC
+        endpoint).
 
     Steps 4 to 9 are taken for each campaign. A step that cannot be taken is reported as not checked.
 
@@ -270,6 +271,8 @@ class _Audit:
             payouts_logged=sum(campaign.payouts_logged for campaign in campaigns),
             payouts_onchain=sum(found.state.claimed for found in chain.values()) if findings else None,
             anchors=findings.anchors if findings else None,
+            operators=tuple(findings.history.operators) if findings else (),
+            proposals=tuple(findings.history.proposals) if findings else (),
             notes=tuple(self.notes),
             seconds=self.seconds,
         )
@@ -342,4 +345,6 @@ def _campaign_report(case: _Case, found: OnChain | None, sound: bool) -> Campaig
         refunded=state.refunded if state else None,
         payroll_total=state.settled_total if state else None,
         claims=dict(found.events.claims) if found else {},
+        reserved=state.reserved if state else None,
+        redeemed=dict(found.events.redeemed) if found else {},
     )

@@ -51,9 +51,10 @@ class Charter:
         Raises:
             BadInput: one is missing or has another form.
         """
+        terms = Terms.from_json(member(value, "terms", "a campaign"))
         return Charter(
-            specification=Specification.from_json(member(value, "specification", "a campaign")),
-            terms=Terms.from_json(member(value, "terms", "a campaign")),
+            specification=Specification.from_json(member(value, "specification", "a campaign"), terms.part),
+            terms=terms,
             escrow=as_address(member(value, "escrow", "a campaign"), "the escrow of a campaign"),
         )
 

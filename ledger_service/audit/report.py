@@ -8,6 +8,7 @@ from enum import StrEnum
 
 from ledger_service.commitments import Json
 from ledger_service.errors import VerificationError
+from ledger_service.times import utc
 
 
 class Status(StrEnum):
@@ -57,8 +58,38 @@ class Step:
 
 
 @dataclass(frozen=True, slots=True)
+class Redemption:
+    """What a worker redeemed in all: by the operator's statement, and by labels that no payroll judged."""
+
+    statement: int
+    labels: int
+
+
+@dataclass(frozen=True, slots=True)
+class OperatorTerm:
+    """Who could anchor in the log from a block time on (seconds since 1970), and how many heads came then."""
+
+    operator: str
+    since: int
+    heads: int
+
+
+@dataclass(frozen=True, slots=True)
+class Proposal:
+    """At a block time the operator named who may take over, and from when on; the zero address: nobody."""
+
+    operator: str
+    made_at: int
+    since: int
+
+
+@dataclass(frozen=True, slots=True)
 class CampaignReport:
-    """One campaign; amounts in token minor units, `None` where nothing could be recomputed or read."""
+    """One campaign; amounts in token minor units, `None` where nothing could be recomputed or read.
+
+    `redeemed` are the statements and labels that workers redeemed, in amounts, and `reserved` what of it is
+    beyond the settled payroll, all workers together.
+    """
 
     campaign: str
     title: str
@@ -75,6 +106,8 @@ class CampaignReport:
     refunded: int | None
     payroll_total: int | None
     claims: Mapping[str, int] = field(default_factory=dict)
+    reserved: int | None = None
+    redeemed: Mapping[str, Redemption] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,6 +120,7 @@ class AuditReport:
             None when at least one campaign could not be replayed.
         payouts_onchain: what the escrow has paid to workers of the campaigns in this log; None if not read.
         anchors: heads anchored on the chain that were compared; None if not read.
+        operators: who could anchor, one after another; proposals: every naming of a next one.
         seconds: wall time of each step.
     """
 
@@ -105,6 +139,8 @@ class AuditReport:
     payouts_logged: int
     payouts_onchain: int | None
     anchors: int | None
+    operators: tuple[OperatorTerm, ...] = ()
+    proposals: tuple[Proposal, ...] = ()
     notes: tuple[str, ...] = ()
     seconds: Mapping[str, float] = field(default_factory=dict)
 
@@ -129,7 +165,12 @@ class AuditReport:
         return value
 
 
-_AMOUNTS = ("payouts_expected", "payouts_logged", "deposited", "claimed", "fee", "refunded", "payroll_total")
+_AMOUNTS = (
+    "payouts_expected", "payouts_logged", "deposited", "claimed", "fee", "refunded", "payroll_total",
+    "reserved",
+)  # fmt: skip
+_MOST_LINES = 20
+_WITHDRAWN = "nobody is named to take over"
 _MARKS = {Status.PASSED: "ok  ", Status.FAILED: "FAIL", Status.NOT_CHECKED: "-   "}
 
 
@@ -148,10 +189,27 @@ def render(report: AuditReport) -> Iterator[str]:
     yield f"labels           {report.labels}, verified {report.labels_verified}"
     yield f"payouts          expected {_shown(report.payouts_expected)}, in the log {report.payouts_logged}"
     yield f"paid on chain    {_shown(report.payouts_onchain)}; anchors compared {_shown(report.anchors)}"
+    yield from _render_operators(report)
     for note in report.notes:
         yield f"note: {note}"
     yield ""
     yield _verdict(report)
+
+
+def _render_operators(report: AuditReport) -> Iterator[str]:
+    """Who anchored, and who was named to; of very many the last ones."""
+    happened = [
+        (term.since, f"{term.operator} may anchor: {term.heads} heads in its time")
+        for term in report.operators
+    ]
+    for one in report.proposals:
+        named = f"{one.operator} is named to take over from {utc(one.since)} on" if one.since else _WITHDRAWN
+        happened.append((one.made_at, named))
+    happened.sort(key=lambda pair: pair[0])
+    if len(happened) > _MOST_LINES:
+        yield f"log's operator   {len(happened) - _MOST_LINES} earlier changes and namings (--json has them)"
+    for moment, what in happened[-_MOST_LINES:]:
+        yield f"log's operator   {utc(moment)}: {what}"
 
 
 def _render_campaign(campaign: CampaignReport) -> Iterator[str]:
@@ -168,6 +226,9 @@ def _render_campaign(campaign: CampaignReport) -> Iterator[str]:
         f"    deposited {_shown(campaign.deposited)}, fee {_shown(campaign.fee)},"
         f" returned {_shown(campaign.refunded)}"
     )
+    if campaign.redeemed:
+        reserved = _shown(campaign.reserved)
+        yield f"    redeemed by {len(campaign.redeemed)} workers, {reserved} beyond the settled payroll"
 
 
 def _verdict(report: AuditReport) -> str:
@@ -190,7 +251,11 @@ def _verdict(report: AuditReport) -> str:
 def _campaign_json(value: dict[str, Json]) -> Json:
     amounts = {name: _money(value[name]) for name in _AMOUNTS}
     claims = {worker: str(amount) for worker, amount in value["claims"].items()}
-    return value | amounts | {"claims": claims}
+    redeemed = {
+        worker: {name: str(amount) for name, amount in one.items()}
+        for worker, one in value["redeemed"].items()
+    }
+    return value | amounts | {"claims": claims, "redeemed": redeemed}
 
 
 def _money(value: int | None) -> str | None:

@@ -19,7 +19,7 @@ def check_charter(rows: CampaignRows, charter: Charter, domain: Domain, escrow: 
 
      1. The specification is the one that the entry holds the digest of, and names the entry's items and gold.
      2. The campaign's id is the hash of the chain, the escrow and the terms.
-     3. The terms name the entry's requester, and the specification as their brief.
+     3. The terms name the entry's requester, and the specification as their brief and its price of a label.
      4. The escrow is the one that the reader expects, where one was named.
      5. Every assignment is due within the time that the specification gives, and before labelling closes.
      6. No item has more labels than the specification asks for: each is paid for.
@@ -39,6 +39,7 @@ def check_charter(rows: CampaignRows, charter: Charter, domain: Domain, escrow: 
         ("campaign id", row.entry.campaign, campaign_id(charter.terms, domain.chain_id, charter.escrow)),
         ("requester in the terms", row.entry.requester, charter.terms.requester),
         ("brief in the terms", row.entry.specification, charter.terms.brief),
+        ("price of a label in the terms", spec.per_label, charter.terms.label_price),
         ("escrow", escrow or charter.escrow, charter.escrow),
     )
     for what, expected, found in pairs:

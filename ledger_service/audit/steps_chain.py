@@ -6,11 +6,14 @@ from collections import defaultdict
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from ledger_service import money, payroll
-from ledger_service.audit.chain_reading import CampaignMoney, ChainReader, EscrowCampaign, Posted
+from ledger_service import payroll
+from ledger_service.audit.chain_reading import ChainReader, EscrowCampaign
+from ledger_service.audit.escrow_events import CampaignMoney, Posted
 from ledger_service.audit.ledger import CampaignRows, Ledger
+from ledger_service.audit.log_history import LogHistory, read_history
 from ledger_service.audit.openings import Charter
-from ledger_service.audit.report import Mismatch
+from ledger_service.audit.report import Mismatch, Redemption
+from ledger_service.audit.steps_escrow import check_accounts, check_redeemed, check_state, same
 from ledger_service.entries import Domain
 
 
@@ -24,9 +27,11 @@ class OnChain:
 
 @dataclass(frozen=True, slots=True)
 class ChainFindings:
-    """Anchors that were compared, what the chain says of each campaign, and what could not be compared."""
+    """Anchors that were compared, who made them, what the chain says of each campaign, and what could not be
+    compared."""
 
     anchors: int
+    history: LogHistory
     campaigns: Mapping[bytes, OnChain]
     missing: tuple[str, ...]
     notes: tuple[str, ...]
@@ -38,14 +43,16 @@ def check_chain(
     """Compare the log with the chain, as it stands in the newest final block.
 
      1. The chain is the one of the log's EIP-712 domain, and its ProvenanceLog computes the same domain.
-     2. Every anchored head has the root that the log has at that size; as many heads were announced as the
-        contract holds.
+     2. Every anchored head has the root that the log has at that size; the heads that were announced are
+        those that the contract holds, all of them. Each operator of the log took over as it was announced.
      3. Every payroll that was posted is the one that follows from the `Payout` entries among the entries that
         it names as its evidence: root, total and number of positions.
      4. What settled was posted; each worker has received nothing or exactly what a settled payroll owes it.
-     5. Deposits, claims, fees and refunds add up to what the escrow stores of the campaign; nothing exceeds
-        what was deposited; what was returned is what was neither settled nor fee, to the unit.
-     6. Of each token, the escrow holds at least what the campaigns of this log should have left there.
+        Who has redeemed has received no more than its statement, or its payroll and its labels.
+     5. Every statement that was redeemed is of an amount that the log owes this worker.
+     6. Deposits, claims, fees and refunds add up to what the escrow stores of the campaign; nothing exceeds
+        what was deposited; what was returned is what was neither settled nor fee nor redeemed, to the unit.
+     7. Of each token, the escrow holds at least what the campaigns of this log should have left there.
 
     The escrow takes campaigns from anybody, in any token. Those that are not in this log are not looked at,
     nor are their tokens asked for anything.
@@ -55,37 +62,53 @@ def check_chain(
         Unavailable, Corrupt: the node does not answer, or not as such contracts do.
     """
     log = domain.verifying_contract
-    _same("chain id", domain.chain_id, chain.chain_id)
-    _same("domain of the ProvenanceLog", domain.separator(), chain.domain_separator(log))
-    anchors, notes = _check_anchors(chain, ledger, log)
+    same("chain id", domain.chain_id, chain.chain_id)
+    same("domain of the ProvenanceLog", domain.separator(), chain.domain_separator(log))
+    history = read_history(chain, log)
+    anchors, notes = _check_anchors(history, ledger)
+    whole = anchors == len(history.heads)
     found: dict[bytes, OnChain] = {}
     missing: list[str] = []
     for escrow in sorted({charter.escrow for charter in charters.values()}):
-        _same(f"ProvenanceLog of the escrow {escrow}", log, chain.provenance(escrow))
+        same(f"ProvenanceLog of the escrow {escrow}", log, chain.provenance(escrow))
         ours = {campaign: charter for campaign, charter in charters.items() if charter.escrow == escrow}
-        booked = chain.money(escrow, ours)
-        for campaign, charter in ours.items():
-            missing += _check_campaign(ledger.campaigns[campaign], charter, ledger, booked[campaign])
-            state = chain.campaign(escrow, campaign)
-            _check_state(campaign, state, booked[campaign])
-            found[campaign] = OnChain(state, booked[campaign])
-        unknown, more = _check_balances(chain, escrow, ours, booked)
+        more_found, unknown, more = _check_escrow(chain, escrow, ours, ledger, whole=whole)
+        found |= more_found
         missing, notes = missing + unknown, notes + more
-    return ChainFindings(anchors, found, tuple(missing), tuple(notes))
+    return ChainFindings(anchors, history, found, tuple(missing), tuple(notes))
 
 
-def _check_anchors(chain: ChainReader, ledger: Ledger, log: str) -> tuple[int, list[str]]:  # 2
-    anchors = chain.anchors(log)
-    _same("number of anchored heads announced", chain.heads(log), len(anchors))
+def _check_escrow(
+    chain: ChainReader, escrow: str, ours: Mapping[bytes, Charter], ledger: Ledger, *, whole: bool
+) -> tuple[dict[bytes, OnChain], list[str], list[str]]:
+    """The campaigns of one escrow; then what could not be compared, and notes, in sentences."""
+    found: dict[bytes, OnChain] = {}
+    booked = chain.money(escrow, ours)
+    missing: list[str] = []
+    notes: list[str] = []
+    for campaign, charter in ours.items():
+        rows, events = ledger.campaigns[campaign], booked[campaign]
+        missing += _check_campaign(rows, charter, ledger, events)
+        unknown, more = check_redeemed(rows, charter, events, whole=whole)
+        missing, notes = missing + unknown, notes + more
+        state = chain.campaign(escrow, campaign)
+        check_state(campaign, state, events)
+        check_accounts(chain, escrow, campaign, state, events)
+        found[campaign] = OnChain(state, events)
+    unknown, more = _check_balances(chain, escrow, ours, booked)
+    return found, missing + unknown, notes + more
+
+
+def _check_anchors(history: LogHistory, ledger: Ledger) -> tuple[int, list[str]]:  # 2
     compared = 0
-    for size, root in anchors:
-        if size > len(ledger.rows):
+    for head in history.heads:
+        if head.size > len(ledger.rows):
             continue
-        here = ledger.tree.root(size)
-        if here != root:
-            raise Mismatch(f"root anchored for {size} entries", expected=root, found=here)
+        here = ledger.tree.root(head.size)
+        if here != head.root:
+            raise Mismatch(f"root anchored for {head.size} entries", expected=head.root, found=here)
         compared += 1
-    beyond = len(anchors) - compared
+    beyond = len(history.heads) - compared
     notes = [f"{beyond} anchored heads are larger than this copy of the log"] if beyond else []
     return compared, notes
 
@@ -97,7 +120,7 @@ def _check_campaign(
     name = f"campaign 0x{rows.campaign.hex()}"
     if events.posted or events.deposited:
         terms = (charter.terms.token, charter.terms.fee_bps, charter.terms.bond)
-        _same(f"{name}: terms it was opened with", terms, (events.token, events.fee_bps, events.bond))
+        same(f"{name}: terms it was opened with", terms, (events.token, events.fee_bps, events.bond))
     owed_by_epoch: dict[int, dict[str, int]] = {}
     for posted in events.posted:
         if posted.evidence > len(ledger.rows):
@@ -107,14 +130,22 @@ def _check_campaign(
     roots = {posted.epoch: (posted.root, posted.total) for posted in events.posted}
     allowed: dict[str, set[int]] = defaultdict(set)
     for epoch, root, total in events.settled:
-        _same(f"{name}: payroll {epoch} that settled", roots.get(epoch), (root, total))
+        same(f"{name}: payroll {epoch} that settled", roots.get(epoch), (root, total))
         for worker, amount in owed_by_epoch[epoch].items():
             allowed[worker].add(amount)
     for worker, amount in events.claims.items():
-        if amount not in allowed[worker]:
-            due = " or ".join(map(str, sorted(allowed[worker]))) or "nothing"
-            raise Mismatch(f"{name}: paid to {worker}", expected=due, found=amount)
+        _check_paid(f"{name}: paid to {worker}", amount, allowed[worker], events.redeemed.get(worker))
     return []
+
+
+def _check_paid(what: str, amount: int, allowed: set[int], redeemed: Redemption | None) -> None:
+    if redeemed is not None:
+        most = max(redeemed.statement, max(allowed, default=0) + redeemed.labels)
+        if amount > most:
+            raise Mismatch(what, expected=f"at most {most}", found=amount)
+    elif amount not in allowed:
+        due = " or ".join(map(str, sorted(allowed))) or "nothing"
+        raise Mismatch(what, expected=due, found=amount)
 
 
 def _owed(rows: CampaignRows, size: int) -> dict[str, int]:
@@ -135,29 +166,7 @@ def _check_posted(name: str, campaign: bytes, posted: Posted, owed: dict[str, in
         (posted.total, posted.count, posted.root),
         strict=True,
     ):
-        _same(f"{what}, {part}", ours, theirs)
-
-
-def _check_state(campaign: bytes, state: EscrowCampaign, events: CampaignMoney) -> None:  # 5
-    name = f"campaign 0x{campaign.hex()}"
-    _same(f"{name}: payrolls posted", state.epoch, len(events.posted))
-    settled = (state.settled_root, state.settled_total)
-    last = events.settled[-1][1:] if events.settled else (bytes(32), 0)
-    _same(f"{name}: settled payroll", settled, last)
-    for what in ("deposited", "claimed", "fee", "refunded"):
-        _same(f"{name}: {what}", getattr(state, what), getattr(events, what))
-    _same(f"{name}: claims by worker", state.claimed, sum(events.claims.values()))
-    fee = money.fee(state.settled_total, events.fee_bps)
-    most = {"claimed": state.settled_total, "fee": fee}
-    for what, limit in most.items():
-        if getattr(state, what) > limit:
-            raise Mismatch(f"{name}: {what}", expected=f"at most {limit}", found=getattr(state, what))
-    rest = state.deposited - state.settled_total - fee
-    if rest < 0:
-        raise Mismatch(
-            f"{name}: settled and fee", expected=f"at most {state.deposited}", found=state.deposited - rest
-        )
-    _same(f"{name}: returned to the requester", rest if state.closed else 0, state.refunded)
+        same(f"{what}, {part}", ours, theirs)
 
 
 def _check_balances(
@@ -165,7 +174,7 @@ def _check_balances(
     escrow: str,
     ours: Mapping[bytes, Charter],
     booked: Mapping[bytes, CampaignMoney],
-) -> tuple[list[str], list[str]]:  # 6
+) -> tuple[list[str], list[str]]:  # 7
     """Compare balances; returns what could not be compared, and notes, in sentences."""
     due: dict[str, int] = defaultdict(int)
     for campaign, charter in ours.items():
@@ -185,14 +194,3 @@ def _check_balances(
                 " there: it is other campaigns', or a gift"
             )
     return missing, notes
-
-
-def _same(what: str, expected: object, found: object) -> None:
-    if expected != found:
-        raise Mismatch(what, expected=_shown(expected), found=_shown(found))
-
-
-def _shown(value: object) -> object:
-    if isinstance(value, tuple):
-        return ", ".join(str(_shown(part)) for part in value)
-    return "0x" + value.hex() if isinstance(value, bytes) else value

@@ -67,6 +67,17 @@ class Artifact:
         """
         return _decode(_types(self._functions[function]["outputs"]), raw, f"{self.name}.{function}")
 
+    def arguments(self, function: str, calldata: bytes) -> tuple[Any, ...] | None:
+        """The arguments of a call of `function`, as `call` takes them; None for a call of anything else.
+
+        Raises:
+            Corrupt: a call of it whose arguments are of another form.
+        """
+        item = self._functions[function]
+        if calldata[:4] != keccak256(_signature(item).encode())[:4]:
+            return None
+        return _decode(_types(item["inputs"]), calldata[4:], f"{self.name}.{function}")
+
     def event(self, log: Log) -> Event | None:
         """Decode an event of this contract; None for one that its ABI does not know.
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -196,6 +196,36 @@ class ChainClient:
             raise Corrupt(f"asked for transaction {transaction.hex()}, got {found.hex()}")
         return True
 
+    def calldata(self, transaction: bytes) -> bytes:
+        """What a mined transaction was called with; only its hash is compared, not computed again.
+
+        Raises:
+            Unavailable: the node does not have it.
+        """
+        answer = self._rpc.ask("eth_getTransactionByHash", "0x" + transaction.hex())
+        if answer is None:
+            raise Unavailable(f"the node does not have transaction 0x{transaction.hex()}")
+        found = rpc.fields(answer, "transaction")
+        if rpc.data(found.get("hash"), "transaction hash", 32) != transaction:
+            raise Corrupt(f"asked for transaction {transaction.hex()}, got another one")
+        return rpc.data(found.get("input"), "calldata")
+
+    def calls_in(self, transaction: bytes) -> Iterator[bytes]:
+        """What the contracts that a mined transaction called were called with, by executing it again.
+
+        Raises:
+            Unavailable: also where the node does not trace transactions, as most do not.
+        """
+        tracer = {"tracer": "callTracer"}
+        waiting = [self._rpc.ask("debug_traceTransaction", "0x" + transaction.hex(), tracer)]
+        while waiting:
+            found = rpc.fields(waiting.pop(), "call")
+            yield rpc.data(found.get("input"), "calldata")
+            inner: Any = found.get("calls", [])
+            if not isinstance(inner, list):
+                raise Corrupt("debug_traceTransaction: the calls are no list")
+            waiting += inner
+
     def receipt(self, transaction: bytes) -> Receipt | None:
         """The receipt of a transaction, None where it is not mined on the node's present chain."""
         answer = self._rpc.ask("eth_getTransactionReceipt", "0x" + transaction.hex())
@@ -206,26 +236,44 @@ class ChainClient:
             raise Corrupt(f"asked for receipt {transaction.hex()}, got {found.transaction.hex()}")
         return found
 
+    def events_of(self, transaction: bytes) -> list[Log]:
+        """The events of a mined transaction, from its receipt."""
+        answer = rpc.fields(self._rpc.ask("eth_getTransactionReceipt", "0x" + transaction.hex()), "receipt")
+        logs = answer.get("logs")
+        if not isinstance(logs, list) or len(logs) > MAX_LOGS:
+            raise Corrupt("the events of a receipt: no list, or one too long")
+        found = [_log(entry) for entry in logs]
+        if any(log.transaction != transaction for log in found):
+            raise Corrupt(f"receipt {transaction.hex()} has events of another transaction")
+        return found
+
     def logs(self, addresses: Sequence[str], first: int, last: int) -> list[Log]:
         """The events of `addresses` in blocks first..last, in the chain's order."""
         return self._logs({"address": list(addresses)}, addresses, first, last)
 
-    def logs_with(self, address: str, topics: Sequence[Sequence[bytes]], first: int, last: int) -> list[Log]:
-        """The events of one contract in blocks first..last, in the chain's order, whose topic at each
-        position is one of those given for it. Whether the node kept to that is not checked."""
-        wanted = [["0x" + topic.hex() for topic in at] for at in topics]
-        return self._logs({"address": [address], "topics": wanted}, [address], first, last)
+    def logs_with(
+        self, address: str | None, topics: Sequence[Sequence[bytes]], first: int, last: int
+    ) -> list[Log]:
+        """The events of one contract, or with None of all, in blocks first..last, in the chain's order, whose
+        topic at each position is one of those given for it. Whether the node kept to that is not checked."""
+        wanted: dict[str, object] = {"topics": [["0x" + topic.hex() for topic in at] for at in topics]}
+        if address is None:
+            return self._logs(wanted, None, first, last)
+        return self._logs({"address": [address]} | wanted, [address], first, last)
 
-    def _logs(self, query: dict[str, object], addresses: Sequence[str], first: int, last: int) -> list[Log]:
+    def _logs(
+        self, query: Mapping[str, object], addresses: Sequence[str] | None, first: int, last: int
+    ) -> list[Log]:
         span = {"fromBlock": hex(first), "toBlock": hex(last)}
-        answer = self._rpc.ask("eth_getLogs", query | span)
+        answer = self._rpc.ask("eth_getLogs", {**query, **span})
         if not isinstance(answer, list) or len(answer) > MAX_LOGS:
             raise Corrupt("eth_getLogs: no list, or one too long")
         logs = [_log(entry) for entry in answer]
         places = [(log.block_number, log.index) for log in logs]
         if places != sorted(set(places)):
             raise Corrupt("eth_getLogs: events out of order or twice")
-        if any(log.address not in addresses or not first <= log.block_number <= last for log in logs):
+        others = addresses is not None and any(log.address not in addresses for log in logs)
+        if others or any(not first <= log.block_number <= last for log in logs):
             raise Corrupt("eth_getLogs: an event that was not asked for")
         return logs
 

@@ -119,8 +119,8 @@ class Rpc:
 
 def _refusal(method: str, error: object) -> RpcRefused | Reverted:
     if not isinstance(error, Mapping):
-        return RpcRefused(method, 0, str(error)[:_TEXT_LIMIT])
-    code, message = error.get("code"), str(error.get("message"))
+        return RpcRefused(method, 0, printable(str(error)[:_TEXT_LIMIT]))
+    code, message = error.get("code"), printable(str(error.get("message"))[:_TEXT_LIMIT])
     data = error.get("data")
     if isinstance(data, Mapping):
         data = data.get("data")
@@ -131,6 +131,11 @@ def _refusal(method: str, error: object) -> RpcRefused | Reverted:
     if code in _EXECUTION_ERRORS or "execution reverted" in words or (raw and "revert" in words):
         return Reverted(message, raw)
     return RpcRefused(method, code if isinstance(code, int) else 0, message)
+
+
+def printable(text: str) -> str:
+    """Somebody else's words without what a terminal would obey."""
+    return "".join(sign if sign.isprintable() else "?" for sign in text)
 
 
 def fields(value: object, what: str) -> Mapping[str, Any]:

@@ -10,21 +10,28 @@ from ledger_service.store.store import UnitOfWork
 
 
 def anchor(uow: UnitOfWork, ledger: Ledger) -> int | None:
-    """Queue the newest head, unless it or an earlier one is still on its way; its size."""
+    """Queue the newest head, unless it or an earlier one is still on its way; its size.
+
+    One that was on its way when the log was handed over to another key is queued again with the new one.
+    """
     head, newest = uow.log.head(), uow.anchors.newest()
-    if newest is not None and (not newest.final or newest.size >= head.size):
+    if newest is not None and not newest.final:
+        left_behind = uow.intents.newest_try(ledger.lane, f"anchor:{newest.size}") is None
+        return _queue(uow, ledger, newest.size, newest.root) if left_behind else None
+    if head.size == 0 or (newest is not None and newest.size >= head.size):
         return None
-    if head.size == 0:
-        return None
-    before = newest.size if newest else 0
-    proof = uow.log.tree(head.size).consistency_proof(before) if before else []
     # The row and the intent are one commit; the contract takes a size once, so a repeat is refused there.
     uow.anchors.add(AnchorRow(head.size, head.root, head.checkpoint, final=False))
-    call = ledger.provenance_log.anchor(head.size, head.root, proof)
-    uow.intents.enqueue(
-        ledger.lane, f"anchor:{head.size}", ledger.provenance_log.address, call, 0, ledger.clock.now()
-    )
-    return head.size
+    return _queue(uow, ledger, head.size, head.root)
+
+
+def _queue(uow: UnitOfWork, ledger: Ledger, size: int, root: bytes) -> int:
+    before = uow.anchors.newest_final()
+    proof = uow.log.tree(size).consistency_proof(before.size) if before else []
+    call = ledger.provenance_log.anchor(size, root, proof)
+    address = ledger.provenance_log.address
+    uow.intents.enqueue(ledger.lane, f"anchor:{size}", address, call, 0, ledger.clock.now())
+    return size
 
 
 def anchored(uow: UnitOfWork, ledger: Ledger) -> int | None:

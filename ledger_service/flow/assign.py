@@ -56,7 +56,7 @@ class Match:
 def request(uow: UnitOfWork, ledger: Ledger, campaign: CampaignRow) -> Request | None:
     """Expire what is overdue and say what has to be matched; None when nothing can be."""
     uow.assignments.expire(campaign.campaign, ledger.clock.now())
-    spec = Specification.from_json(campaign.specification)
+    spec = campaign.spec
     existing = uow.assignments.of_campaign(campaign.campaign)
     seed = hashlib.sha256(b"lottery" + campaign.campaign + uow.log.head().root).digest()
     candidates = _admitted(uow, spec, existing, uow.workers.candidates(campaign.campaign), seed)
@@ -177,6 +177,8 @@ def assign(uow: UnitOfWork, ledger: Ledger, wanted: Request, found: Match) -> in
             for entry, index, (item, worker) in zip(made, indices, pairs, strict=True)
         ]
     )
+    begun = {worker for _, worker in [*wanted.taken, *pairs]}
+    uow.campaigns.change(wanted.campaign, workers=len(begun))
     return len(pairs)
 
 
@@ -201,7 +203,7 @@ def close(uow: UnitOfWork, ledger: Ledger, campaign_id: bytes) -> bool:
     campaign = uow.campaigns.get(campaign_id, lock=True)
     if campaign.state != "open":
         return False
-    spec, now = Specification.from_json(campaign.specification), ledger.clock.now()
+    spec, now = campaign.spec, ledger.clock.now()
     uow.assignments.expire(campaign_id, now)
     complete = uow.labels.count(campaign_id) >= spec.items.count * spec.labels_per_item
     idle = uow.assignments.count(campaign_id, "open") == 0

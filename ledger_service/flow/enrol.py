@@ -5,11 +5,13 @@ from __future__ import annotations
 from ledger_service import entries
 from ledger_service.errors import BadInput, Conflict
 from ledger_service.flow.context import Ledger
-from ledger_service.specification import Specification
+from ledger_service.flow.parts import parts_of
+from ledger_service.store.campaigns import CampaignRow
 from ledger_service.store.store import UnitOfWork
 from ledger_service.store.workers import GrantRow, WorkerRow
 
 MAX_GRANT_SECONDS = 366 * 86_400
+MOST_NAMED = 5  # campaigns to join instead; all are in GET /v1/campaigns?brief=…
 
 
 def grant(uow: UnitOfWork, ledger: Ledger, struct: entries.SessionGrant, signature: bytes) -> GrantRow:
@@ -54,12 +56,15 @@ def offer(uow: UnitOfWork, ledger: Ledger, worker: str, campaign: bytes, wanted:
 
     Raises:
         NotYours: no such campaign.  BadInput: an item that it does not have.
-        Conflict: no profile yet, or labelling is over.
+        Conflict: no profile yet, labelling is over, or as many workers take part as one payroll holds; then
+            it names the campaigns of the same specification that still take workers.
     """
     row = uow.campaigns.get(campaign)
-    over = ledger.clock.now() >= Specification.from_json(row.specification).closes_at
+    over = ledger.clock.now() >= row.spec.closes_at
     if row.state not in ("published", "open") or row.closing or over:
         raise Conflict("this campaign takes no workers now")
+    if row.workers >= row.spec.most_workers and not uow.assignments.has_begun(campaign, worker):
+        raise _full(uow, ledger, row)
     if uow.workers.get(worker) is None:
         raise Conflict("say first what you can do (PUT /v1/workers/me)")
     if wanted is None:
@@ -70,3 +75,13 @@ def offer(uow: UnitOfWork, ledger: Ledger, worker: str, campaign: bytes, wanted:
         raise BadInput(f"the campaign has no item 0x{min(unknown).hex()}")
     uow.workers.offer(campaign, worker, sorted("0x" + item.hex() for item in set(wanted)))
     return len(set(wanted))
+
+
+def _full(uow: UnitOfWork, ledger: Ledger, row: CampaignRow) -> Conflict:
+    """As many have begun as one payroll holds, so the matching would give nobody else work."""
+    others = [part.campaign for part in parts_of(uow, ledger, row) if part.takes_workers]
+    named = ", ".join("0x" + campaign.hex() for campaign in others[:MOST_NAMED])
+    return Conflict(
+        f"{row.workers} workers take part in this campaign, and it can pay no more; "
+        + (f"of the same specification, these take workers: {named}" if others else "no other takes workers")
+    )

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from ledger_service.flow.context import Ledger
-from ledger_service.specification import Specification
 from ledger_service.store.store import UnitOfWork
 
 
@@ -16,7 +15,7 @@ def fund(uow: UnitOfWork, ledger: Ledger, campaign_id: bytes) -> bool:
     campaign = uow.campaigns.get(campaign_id, lock=True)
     if campaign.state != "published":
         return False
-    if ledger.clock.now() >= Specification.from_json(campaign.specification).closes_at:
+    if ledger.clock.now() >= campaign.spec.closes_at:
         uow.campaigns.change(campaign_id, state="expired")
         return True
     if uow.onchain.deposited(campaign_id) < campaign.budget:

@@ -44,7 +44,7 @@ class Conclusion:
 def read(uow: UnitOfWork, campaign_id: bytes) -> Reading:
     """The votes of a reviewed campaign. Its labels no longer change, so this may be read long before."""
     campaign = uow.campaigns.get(campaign_id)
-    spec = Specification.from_json(campaign.specification)
+    spec = campaign.spec
     crowd = judging.crowd(facts_of(uow, campaign), spec)
     return Reading(campaign_id, spec, crowd, uow.log.head().size)
 

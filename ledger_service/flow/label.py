@@ -70,7 +70,7 @@ def label(
 
 def receipt(row: LabelRow, ledger: Ledger) -> SignedReceipt:
     """The receipt that was promised for a label."""
-    promised = entries.Receipt(row.leaf, row.deadline)
+    promised = entries.Receipt(row.leaf, row.index, row.deadline)
     return SignedReceipt(promised, ledger.operator.address, row.receipt)
 
 
@@ -95,7 +95,7 @@ class _Batch:
             self._assignments |= {(campaign, item): row for item, row in rows.items()}
             found = uow.campaigns.get(campaign)
             self._open[campaign] = found.state == "open"
-            self._specifications[campaign] = Specification.from_json(found.specification)
+            self._specifications[campaign] = found.spec
 
     def check(self, entry: entries.Entry, given: Submission) -> bytes:
         """Whether this answer can be accepted; the leaf of the grant that covers it."""
@@ -128,7 +128,7 @@ class _Batch:
     def row(self, entry: entries.Entry, given: Submission, index: int, grant: bytes) -> LabelRow:
         """The row of an accepted answer, with the operator's signature on its receipt."""
         deadline = self._ledger.clock.now() + MAX_MERGE_DELAY
-        signed = promise(entry.leaf, deadline, self._ledger.domain, self._ledger.operator)
+        signed = promise(entry.leaf, index, deadline, self._ledger.domain, self._ledger.operator)
         return LabelRow(
             leaf=entry.leaf,
             index=index,

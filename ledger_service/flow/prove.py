@@ -80,6 +80,28 @@ class Prover:
 
     def labels(self, rows: Sequence[LabelRow]) -> list[bytes]:
         """The bundle of each label, in the order given."""
+        shared, logged = self._gather(rows)
+        return [self._label(row, found, shared) for row, found in zip(rows, logged, strict=True)]
+
+    def anchored_label(self, row: LabelRow) -> bytes:
+        """The bundle of a label under the newest head that is final on the chain: what a worker redeems with.
+
+        Where that head does not cover the label's judgement, the bundle is without it.
+
+        Raises:
+            Conflict: no such head covers the label.
+        """
+        shared, (logged,) = self._gather([row])
+        anchor = self._uow.anchors.newest_final()
+        covered = {role: found for role, found in logged.items() if anchor and found[0] < anchor.size}
+        if not covered.keys() >= bundle.UNJUDGED:
+            raise Conflict("no head that is final on the chain covers this label yet")
+        judged = covered.keys() == logged.keys()
+        kept = logged if judged else {role: logged[role] for role in bundle.UNJUDGED}
+        return self._label(row, kept, shared)
+
+    def _gather(self, rows: Sequence[LabelRow]) -> tuple[_Surroundings, list[dict[str, tuple[int, bytes]]]]:
+        """What stands around labels, and for each its entries by role, with their places in the log."""
         wanted = [row.item for row in rows]
         shared = _Surroundings(
             reviews=self._uow.labels.reviews_of([row.leaf for row in rows]),
@@ -89,10 +111,7 @@ class Prover:
         )
         roles = {row.leaf: shared.roles(row, self._campaign_leaf) for row in rows}
         raw = self._uow.log.by_leaf({leaf for named in roles.values() for leaf in named.values()})
-        return [
-            self._label(row, {role: raw[leaf] for role, leaf in roles[row.leaf].items()}, shared)
-            for row in rows
-        ]
+        return shared, [{role: raw[leaf] for role, leaf in roles[row.leaf].items()} for row in rows]
 
     def _label(self, row: LabelRow, logged: dict[str, tuple[int, bytes]], shared: _Surroundings) -> bytes:
         requester = self._campaign.requester

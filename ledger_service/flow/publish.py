@@ -73,7 +73,7 @@ def draft(
         BadInput: terms and specification that contradict each other, this service or the clock.
         BadSignature: the entry is not signed by the requester.
     """
-    spec = Specification.from_json(document)
+    spec = Specification.from_json(document, terms.part)
     _check_terms(ledger, caller, terms, spec, created_at)
     campaign = campaign_id(terms, ledger.domain.chain_id, ledger.escrow.address)
     struct = campaign_struct(campaign, caller, spec, created_at)
@@ -101,7 +101,7 @@ def put_items(uow: UnitOfWork, caller: str, campaign: bytes, items: Sequence[Ite
         NotYours: not the caller's campaign.  Conflict: published already.  BadInput: content or position.
     """
     row = _own_draft(uow, caller, campaign)
-    count = Specification.from_json(row.specification).items.count
+    count = row.spec.items.count
     rows = []
     for item in items:
         if not 0 <= item.position < count:
@@ -122,7 +122,7 @@ def put_gold(uow: UnitOfWork, caller: str, campaign: bytes, gold: Sequence[GoldA
         NotYours: not the caller's campaign.  Conflict: published already.  BadInput: not in the schema.
     """
     row = _own_draft(uow, caller, campaign)
-    spec = Specification.from_json(row.specification)
+    spec = row.spec
     if any(spec.answer_index(answer.opening.content) is None for answer in gold):
         raise BadInput("a gold answer has to be one of the schema's labels")
     if len({answer.item for answer in gold}) < len(gold):
@@ -155,7 +155,7 @@ def publish(uow: UnitOfWork, ledger: Ledger, caller: str, campaign: bytes) -> Ca
         raise NotYours("there is no such campaign")
     if row.state != "draft":
         return row
-    spec = Specification.from_json(row.specification)
+    spec = row.spec
     _check_roots(uow, campaign, spec)
     struct = campaign_struct(campaign, caller, spec, row.created_at)
     entry = entries.encode(struct, row.signature)
@@ -193,6 +193,8 @@ def _check_terms(ledger: Ledger, caller: str, terms: Terms, spec: Specification,
         raise BadInput("the terms name another requester")
     if terms.brief != spec.digest:
         raise BadInput("terms.brief is not the digest of the specification")
+    if terms.label_price != spec.per_label:
+        raise BadInput(f"terms.labelPrice is the specification's price of a label, {spec.per_label}")
     _check_policy(ledger, terms)
     if not MIN_WINDOW <= terms.window <= MAX_WINDOW:
         raise BadInput("the dispute window is 1 to 30 days")

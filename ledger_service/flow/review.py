@@ -6,7 +6,6 @@ import reputation
 from ledger_service import entries, judging
 from ledger_service.errors import Corrupt
 from ledger_service.flow.context import Ledger
-from ledger_service.specification import Specification
 from ledger_service.store.campaigns import CampaignRow
 from ledger_service.store.labels import LabelRow, ReviewRow
 from ledger_service.store.store import UnitOfWork
@@ -15,7 +14,7 @@ from ledger_service.store.vault import Opening
 
 def facts_of(uow: UnitOfWork, campaign: CampaignRow) -> list[reputation.LabelFact]:
     """All labels of a campaign as the rules see them, in log order."""
-    spec = Specification.from_json(campaign.specification)
+    spec = campaign.spec
     assigned = {row.leaf: row.assigned_at for row in uow.assignments.of_campaign(campaign.campaign)}
     rows = uow.labels.page(campaign.campaign)
     raw = uow.log.by_leaf(row.leaf for row in rows)
@@ -42,7 +41,7 @@ def answer_of(uow: UnitOfWork, row: LabelRow, raw: bytes) -> Opening:
 
 def gold_of(uow: UnitOfWork, campaign: CampaignRow) -> dict[bytes, int]:
     """The known answers of a campaign as positions in the schema, by item."""
-    spec = Specification.from_json(campaign.specification)
+    spec = campaign.spec
     known = {}
     for row in uow.items.gold(campaign.campaign):
         index = spec.answer_index(uow.vault.open(campaign.requester, row.opening, row.answer).content)
@@ -57,7 +56,7 @@ def review(uow: UnitOfWork, ledger: Ledger, campaign_id: bytes) -> None:
     campaign = uow.campaigns.get(campaign_id, lock=True)
     if campaign.state != "closed":
         return  # another run of this step was first
-    spec = Specification.from_json(campaign.specification)
+    spec = campaign.spec
     facts = facts_of(uow, campaign)
     verdicts = judging.reviews(facts, gold_of(uow, campaign), spec)
     now = ledger.clock.now()

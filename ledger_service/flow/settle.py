@@ -6,19 +6,19 @@ from dataclasses import dataclass
 
 import reputation
 from ledger_service import commitments, entries, judging, payroll
+from ledger_service.chain.contracts import CampaignState, Stage
 from ledger_service.commitments import Json
 from ledger_service.errors import Corrupt
 from ledger_service.flow.anchor import refuse_rejected, rejected
 from ledger_service.flow.context import Ledger
 from ledger_service.flow.review import facts_of
 from ledger_service.log.receipts import sign_statement
-from ledger_service.specification import Specification
 from ledger_service.store.campaigns import CampaignRow
 from ledger_service.store.payouts import PayoutRow, PayrollRow, SettlementRow
 from ledger_service.store.store import UnitOfWork
 
-# A campaign is paid by one payroll; the statements say so.
-EPOCH = 1
+# Statements are signed for the first payroll: they hold for it and, where it is void, for every later one.
+FIRST_EPOCH = 1
 
 
 def settle(uow: UnitOfWork, ledger: Ledger, campaign_id: bytes) -> None:
@@ -31,7 +31,7 @@ def settle(uow: UnitOfWork, ledger: Ledger, campaign_id: bytes) -> None:
         raise Corrupt(f"campaign 0x{campaign_id.hex()} is inferred without a run")
     drafts = [
         _Draft(campaign_id, run.leaf, worker, judging.statement(campaign_id, worker, run.leaf, lines))
-        for worker, lines in _earned(uow, campaign).items()
+        for worker, lines in earned(uow, campaign).items()
     ]
     total = sum(one.amount for one in drafts)
     settlement = entries.encode(entries.Settlement(campaign_id, total, True, run.leaf))
@@ -61,7 +61,7 @@ class _Draft:
         return entries.encode(entries.Payout(self.campaign, self.worker, self.amount, digest, self.run))
 
     def row(self, ledger: Ledger, position: int, index: int) -> PayoutRow:
-        said = entries.Statement(self.campaign, self.worker, self.amount, EPOCH, self.run)
+        said = entries.Statement(self.campaign, self.worker, self.amount, FIRST_EPOCH, self.run)
         return PayoutRow(
             campaign=self.campaign,
             worker=self.worker,
@@ -71,13 +71,14 @@ class _Draft:
             run=self.run,
             amount=self.amount,
             statement=self.statement,
-            epoch=EPOCH,
+            epoch=FIRST_EPOCH,
             signature=sign_statement(said, ledger.domain, ledger.operator),
         )
 
 
-def _earned(uow: UnitOfWork, campaign: CampaignRow) -> dict[str, list[reputation.LabelPay]]:
-    spec = Specification.from_json(campaign.specification)
+def earned(uow: UnitOfWork, campaign: CampaignRow) -> dict[str, list[reputation.LabelPay]]:
+    """What each label earned, by worker, from labels, verdicts and truths as they stand."""
+    spec = campaign.spec
     facts = facts_of(uow, campaign)
     reviews = uow.labels.reviews(campaign.campaign)
     accepted = {row.label: row.verdict == entries.Review.ACCEPTED for row in reviews}
@@ -87,7 +88,7 @@ def _earned(uow: UnitOfWork, campaign: CampaignRow) -> dict[str, list[reputation
 
 def truth_of(uow: UnitOfWork, campaign: CampaignRow) -> dict[bytes, int]:
     """The inferred answers of a campaign as positions in the schema, by item."""
-    spec = Specification.from_json(campaign.specification)
+    spec = campaign.spec
     rows = uow.judgements.truths(campaign.campaign)
     raw = uow.log.by_leaf(row.leaf for row in rows.values())
     truth = {}
@@ -115,19 +116,28 @@ def post(uow: UnitOfWork, ledger: Ledger, campaign_id: bytes) -> bool:
         BadInput: the payroll is larger than a transaction.
     """
     campaign = uow.campaigns.get(campaign_id, lock=True)
-    settlement, anchor = uow.payouts.settlement(campaign_id), uow.anchors.newest_final()
-    if campaign.state != "payable" or settlement is None or uow.payouts.payroll(campaign_id) is not None:
+    if campaign.state != "payable" or uow.payouts.payroll(campaign_id) is not None:
         return False
-    if anchor is None or anchor.size <= settlement.index:
+    return queue_payroll(uow, ledger, campaign)
+
+
+def queue_payroll(uow: UnitOfWork, ledger: Ledger, campaign: CampaignRow) -> bool:
+    """Queue the payroll under the escrow's next number, if a final head holds the settlement; whether it did.
+
+    Raises:
+        BadInput: the payroll is larger than a transaction.
+    """
+    settlement, anchor = uow.payouts.settlement(campaign.campaign), uow.anchors.newest_final()
+    if settlement is None or anchor is None or anchor.size <= settlement.index:
         return False
-    rows = uow.payouts.of_campaign(campaign_id)
+    rows = uow.payouts.of_campaign(campaign.campaign)
     owed = [(row.worker, row.amount) for row in rows]
     packed = payroll.encode_entries(payroll.PayrollEntry(worker, 0, amount) for worker, amount in owed)
     uow.payouts.add_payroll(
         PayrollRow(
-            campaign=campaign_id,
-            epoch=EPOCH,
-            root=payroll.root(campaign_id, owed),
+            campaign=campaign.campaign,
+            epoch=1 + max(uow.onchain.posted(campaign.campaign), default=0),
+            root=payroll.root(campaign.campaign, owed),
             count=len(owed),
             total=settlement.total,
             entries=packed,
@@ -135,8 +145,7 @@ def post(uow: UnitOfWork, ledger: Ledger, campaign_id: bytes) -> bool:
         )
     )
     call = ledger.escrow.post(campaign.escrow_terms, packed, anchor.size)
-    _enqueue(uow, ledger, _key("post", campaign_id), call)
-    return True
+    return _enqueue(uow, ledger, _key(uow, "post", campaign.campaign), call)
 
 
 def posted(uow: UnitOfWork, ledger: Ledger, campaign_id: bytes) -> bool:
@@ -144,20 +153,36 @@ def posted(uow: UnitOfWork, ledger: Ledger, campaign_id: bytes) -> bool:
 
     Raises:
         RefusedByChain: the contract refuses the payroll.
+        Corrupt: it has another one under this number.
     """
-    campaign = uow.campaigns.get(campaign_id, lock=True)
-    if campaign.state != "payable":
+    campaign, ours = uow.campaigns.get(campaign_id, lock=True), uow.payouts.payroll(campaign_id)
+    if campaign.state != "payable" or ours is None:
         return False
-    if EPOCH not in uow.onchain.posted_epochs(campaign_id):
-        refuse_rejected(uow, ledger, _key("post", campaign_id))
+    root = uow.onchain.posted(campaign_id).get(ours.epoch)
+    if root is None:
+        refuse_rejected(uow, ledger, _key(uow, "post", campaign_id))
         return False
+    if root != ours.root:
+        raise Corrupt(
+            f"payroll {ours.epoch} of campaign 0x{campaign_id.hex()} has the root 0x{root.hex()} on the "
+            f"chain, we sent 0x{ours.root.hex()}: somebody else has the operator's key"
+        )
     uow.campaigns.change(campaign_id, state="posted")
     return True
 
 
+def note_times(uow: UnitOfWork, payroll: PayrollRow, state: CampaignState) -> None:
+    """Note when the contract says that the pending payroll was posted, and its open dispute opened."""
+    if state.epoch != payroll.epoch or state.stage is Stage.EMPTY:
+        return  # it is not the one that is pending there, or no longer
+    disputed_at = state.disputed_at if state.stage is Stage.DISPUTED else None
+    if (payroll.posted_at, payroll.disputed_at) != (state.posted_at, disputed_at):
+        uow.payouts.set_times(payroll.campaign, payroll.epoch, state.posted_at, disputed_at)
+
+
 def closing(uow: UnitOfWork, ledger: Ledger, campaign_id: bytes) -> bool:
     """Whether the call that ends the payroll's window is on its way, or done."""
-    key = _key("settle", campaign_id)
+    key = _key(uow, "settle", campaign_id)
     known = uow.intents.newest_try(ledger.lane, key) is not None
     return known and rejected(uow, ledger, key) is None
 
@@ -172,13 +197,13 @@ def close_window(uow: UnitOfWork, ledger: Ledger, campaign_id: bytes) -> bool:
     if campaign.state != "posted":
         return False
     call = ledger.escrow.settle(campaign.escrow_terms)
-    return _enqueue(uow, ledger, _key("settle", campaign_id), call)
+    return _enqueue(uow, ledger, _key(uow, "settle", campaign_id), call)
 
 
 def settled(uow: UnitOfWork, ledger: Ledger, campaign_id: bytes) -> bool:
     """Note that the payroll is settled, and queue the collection of the fee; whether it was new."""
     campaign = uow.campaigns.get(campaign_id, lock=True)
-    if campaign.state != "posted" or EPOCH not in uow.onchain.settled_epochs(campaign_id):
+    if campaign.state != "posted" or _epoch(uow, campaign_id) not in uow.onchain.settled_epochs(campaign_id):
         return False
     if fee(uow, campaign_id):
         collect_fee(uow, ledger, campaign_id)
@@ -187,8 +212,8 @@ def settled(uow: UnitOfWork, ledger: Ledger, campaign_id: bytes) -> bool:
 
 
 def voided(uow: UnitOfWork, campaign_id: bytes) -> bool:
-    """Whether the arbiter declared the payroll void: then nobody is paid by it."""
-    return EPOCH in uow.onchain.voided_epochs(campaign_id)
+    """Whether the newest payroll is void: then nobody is paid by it."""
+    return _epoch(uow, campaign_id) in uow.onchain.voided_epochs(campaign_id)
 
 
 def fee(uow: UnitOfWork, campaign_id: bytes) -> int:
@@ -205,28 +230,34 @@ def collect_fee(uow: UnitOfWork, ledger: Ledger, campaign_id: bytes) -> bool:
         RefusedByChain: it was queued before, and refused.
     """
     call = ledger.escrow.collect_fee(uow.campaigns.get(campaign_id).escrow_terms)
-    return _enqueue(uow, ledger, _key("fee", campaign_id), call)
+    return _enqueue(uow, ledger, _key(uow, "fee", campaign_id), call)
 
 
 def fee_refused(uow: UnitOfWork, ledger: Ledger, campaign_id: bytes) -> bool:
     """Whether the chain has refused to pay the fee."""
-    return rejected(uow, ledger, _key("fee", campaign_id)) is not None
+    return rejected(uow, ledger, _key(uow, "fee", campaign_id)) is not None
 
 
 def finish(uow: UnitOfWork, campaign_id: bytes) -> bool:
     """Note that the requester has taken back the rest: nothing is left to do.
 
-    That ends also a campaign whose payroll was not posted in time, or was declared void.
+    That ends also a campaign whose payroll was not posted in time, or is void.
     """
-    campaign = uow.campaigns.get(campaign_id, lock=True)
-    if campaign.state not in ("payable", "posted", "settled") or not uow.onchain.refunded(campaign_id):
+    campaign, ends = uow.campaigns.get(campaign_id, lock=True), ("payable", "posted", "void", "settled")
+    if campaign.state not in ends or not uow.onchain.refunded(campaign_id):
         return False
     uow.campaigns.change(campaign_id, state="finished")
     return True
 
 
-def _key(what: str, campaign_id: bytes) -> str:
-    return f"{what}:{campaign_id.hex()}:{EPOCH}"
+def _epoch(uow: UnitOfWork, campaign_id: bytes) -> int:
+    """The number of the campaign's newest payroll."""
+    newest = uow.payouts.payroll(campaign_id)
+    return newest.epoch if newest else FIRST_EPOCH
+
+
+def _key(uow: UnitOfWork, what: str, campaign_id: bytes) -> str:
+    return f"{what}:{campaign_id.hex()}:{_epoch(uow, campaign_id)}"
 
 
 def _enqueue(uow: UnitOfWork, ledger: Ledger, key: str, call: bytes) -> bool:

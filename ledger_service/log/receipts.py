@@ -10,21 +10,23 @@ from ledger_service.entries import Domain, Receipt, Statement, check_signer, dig
 from ledger_service.errors import BadInput
 from ledger_service.signing import SIGNATURE_BYTES, Wallet
 
+MEMBERS = frozenset({"leaf", "index", "deadline", "operator", "signature"})
 _HEX = re.compile(r"0x(?:[0-9a-f]{2})*\Z")
 
 
 @dataclass(frozen=True, slots=True)
 class SignedReceipt:
-    """A promise that a leaf will be under a checkpoint by a deadline, and who gave it."""
+    """A promise that a leaf is at an index of the log, under a checkpoint by a deadline, and who gave it."""
 
     receipt: Receipt
     operator: str
     signature: bytes
 
     def to_json(self) -> Json:
-        """`{"leaf", "deadline", "operator", "signature"}`; deadline in seconds since 1970."""
+        """`{"leaf", "index", "deadline", "operator", "signature"}`; deadline in seconds since 1970."""
         return {
             "leaf": "0x" + self.receipt.leaf.hex(),
+            "index": self.receipt.index,
             "deadline": self.receipt.deadline,
             "operator": self.operator,
             "signature": "0x" + self.signature.hex(),
@@ -37,19 +39,21 @@ class SignedReceipt:
         Raises:
             BadInput: a field missing, unknown or of another form.
         """
-        if not isinstance(value, dict) or set(value) != {"leaf", "deadline", "operator", "signature"}:
-            raise BadInput("a receipt has leaf, deadline, operator and signature")
-        deadline = value["deadline"]
-        if not isinstance(deadline, int) or isinstance(deadline, bool) or not 0 <= deadline < 1 << 53:
-            raise BadInput("a receipt's deadline is a number of seconds")
-        receipt = Receipt(leaf=_unhex(value["leaf"], 32), deadline=deadline)
+        if not isinstance(value, dict) or set(value) != MEMBERS:
+            raise BadInput("a receipt has leaf, index, deadline, operator and signature")
+        for name in ("index", "deadline"):
+            number = value[name]
+            if not isinstance(number, int) or isinstance(number, bool) or not 0 <= number < 1 << 53:
+                raise BadInput(f"a receipt's {name} is a number")
+        leaf = _unhex(value["leaf"], 32)
+        receipt = Receipt(leaf=leaf, index=value["index"], deadline=value["deadline"])
         operator = "0x" + _unhex(value["operator"], 20).hex()
         return SignedReceipt(receipt, operator, _unhex(value["signature"], SIGNATURE_BYTES))
 
 
-def promise(leaf: bytes, deadline: int, domain: Domain, operator: Wallet) -> SignedReceipt:
-    """Sign the promise that `leaf` (32 bytes) will be under a checkpoint by `deadline` (seconds)."""
-    receipt = Receipt(leaf=leaf, deadline=deadline)
+def promise(leaf: bytes, index: int, deadline: int, domain: Domain, operator: Wallet) -> SignedReceipt:
+    """Sign the promise that `leaf` (32 bytes) is at `index`, under a checkpoint by `deadline` (seconds)."""
+    receipt = Receipt(leaf=leaf, index=index, deadline=deadline)
     return SignedReceipt(receipt, operator.address, operator.sign(digest(receipt, domain)))
 
 

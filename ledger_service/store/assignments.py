@@ -94,6 +94,13 @@ class Assignments:
         )
         return self._connection.execute(change.values(state="expired")).rowcount
 
+    def has_begun(self, campaign: bytes, worker: str) -> bool:
+        """Whether the worker was ever assigned something in the campaign."""
+        query = select(assignments.c.leaf).where(
+            assignments.c.campaign == campaign, assignments.c.worker == worker
+        )
+        return self._connection.scalar(query.limit(1)) is not None
+
     def count(self, campaign: bytes, state: str) -> int:
         """How many assignments of a campaign are in a state."""
         query = select(func.count()).where(assignments.c.campaign == campaign, assignments.c.state == state)

@@ -11,6 +11,7 @@ from sqlalchemy.dialects.postgresql import insert
 
 from ledger_service.commitments import Json
 from ledger_service.errors import NotYours
+from ledger_service.specification import Specification
 from ledger_service.store.rows import among, columns, many, one
 from ledger_service.store.tables import auditors, campaigns, gold, items
 from ledger_service.terms import Terms
@@ -18,7 +19,10 @@ from ledger_service.terms import Terms
 
 @dataclass(frozen=True, slots=True)
 class CampaignRow:
-    """One campaign; `leaf` and `index` are those of its entry, once published."""
+    """One campaign; `leaf` and `index` are those of its entry, once published.
+
+    `workers` is how many were ever given work.
+    """
 
     number: int
     campaign: bytes
@@ -30,6 +34,7 @@ class CampaignRow:
     state: str
     closing: bool
     budget: int
+    workers: int
     leaf: bytes | None
     index: int | None
 
@@ -37,6 +42,22 @@ class CampaignRow:
     def escrow_terms(self) -> Terms:
         """The terms as the contract takes them."""
         return Terms.from_json(self.terms)
+
+    @property
+    def spec(self) -> Specification:
+        """The specification as this campaign sees it: its part, where the document has several."""
+        return Specification.from_json(self.specification, self.escrow_terms.part)
+
+
+@dataclass(frozen=True, slots=True)
+class PartRow:
+    """One published campaign of a specification that several share."""
+
+    campaign: bytes
+    part: int
+    state: str
+    closing: bool
+    workers: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,15 +105,29 @@ class Campaigns:
             raise NotYours("there is no such campaign")
         return found
 
-    def page(self, after: int, limit: int) -> list[CampaignRow]:
-        """Published campaigns in order of creation, after a number."""
+    def page(self, after: int, limit: int, brief: bytes | None = None) -> list[CampaignRow]:
+        """Published campaigns in order of creation, after a number; those of one specification if named."""
         query = (
             select(*columns(campaigns, CampaignRow))
             .where(campaigns.c.number > after, campaigns.c.state != "draft")
             .order_by(campaigns.c.number)
             .limit(limit)
         )
+        if brief is not None:
+            query = query.where(campaigns.c.terms["brief"].astext == "0x" + brief.hex())
         return many(CampaignRow, self._connection.execute(query))
+
+    def parts(self, requester: str, brief: bytes) -> list[PartRow]:
+        """A requester's published campaigns of one specification, by part."""
+        part = campaigns.c.terms["part"].as_integer()
+        query = (
+            select(campaigns.c.campaign, part.label("part"), campaigns.c.state, campaigns.c.closing)
+            .add_columns(campaigns.c.workers)
+            .where(campaigns.c.terms["brief"].astext == "0x" + brief.hex())
+            .where(campaigns.c.requester == requester, campaigns.c.state != "draft")
+            .order_by(part, campaigns.c.number)
+        )
+        return many(PartRow, self._connection.execute(query))
 
     def drafts(self, requester: str, but: bytes) -> int:
         """How many drafts a requester has, without one."""

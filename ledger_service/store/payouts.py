@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from sqlalchemy import Connection, func, select
+from sqlalchemy import Connection, func, select, update
 
 from ledger_service.commitments import Json
 from ledger_service.store.rows import add, columns, many, one
@@ -41,7 +41,10 @@ class SettlementRow:
 
 @dataclass(frozen=True, slots=True)
 class PayrollRow:
-    """A payroll as it is posted; `evidence` is the anchored size that holds its payouts."""
+    """A payroll as it is posted; `evidence` is the anchored size that holds its payouts.
+
+    `posted_at` and `disputed_at` (of a dispute that is open) are block times, None as long as not known.
+    """
 
     campaign: bytes
     epoch: int
@@ -50,6 +53,8 @@ class PayrollRow:
     total: int
     entries: bytes
     evidence: int
+    posted_at: int | None = None
+    disputed_at: int | None = None
 
 
 class Payouts:
@@ -107,6 +112,11 @@ class Payouts:
     def add_payroll(self, row: PayrollRow) -> None:
         """Record the payroll that is about to be posted."""
         add(self._connection, payrolls, [row])
+
+    def set_times(self, campaign: bytes, epoch: int, posted_at: int, disputed_at: int | None) -> None:
+        """Note what the contract says of a payroll's times."""
+        change = update(payrolls).where(payrolls.c.campaign == campaign, payrolls.c.epoch == epoch)
+        self._connection.execute(change.values(posted_at=posted_at, disputed_at=disputed_at))
 
     def payroll(self, campaign: bytes) -> PayrollRow | None:
         """The campaign's newest payroll, once there is one."""

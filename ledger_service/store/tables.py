@@ -24,7 +24,7 @@ from ledger_service.store.metadata import metadata
 
 CAMPAIGN_STATES = (
     "draft", "published", "open", "closed", "reviewed",
-    "inferred", "payable", "posted", "settled", "finished", "expired",
+    "inferred", "payable", "posted", "void", "settled", "finished", "expired",
 )  # fmt: skip
 _states = ", ".join(f"'{state}'" for state in CAMPAIGN_STATES)
 
@@ -79,9 +79,11 @@ campaigns = Table(
     Column("state", Text, nullable=False, server_default="draft"),
     Column("closing", Boolean, nullable=False, server_default=text("false")),
     Column("budget", Uint256, nullable=False),
+    Column("workers", Integer, nullable=False, server_default=text("0")),
     Column("leaf", LargeBinary),
     Column("index", BigInteger),
     CheckConstraint(f"state IN ({_states})", name="state"),
+    Index("ix_campaigns_brief", text("(terms ->> 'brief')"), "requester"),
 )
 
 auditors = Table(
@@ -259,7 +261,8 @@ settlements = Table(
     Column("total", Uint256, nullable=False),
 )
 
-# The payroll as it is posted: `evidence` is the anchored size it was computed from.
+# The payroll as it is posted: `evidence` is the anchored size it was computed from. `posted_at`, and
+# `disputed_at` of a dispute that is open, are the contract's block times, once it has been asked.
 payrolls = Table(
     "payrolls",
     metadata,
@@ -270,6 +273,8 @@ payrolls = Table(
     Column("total", Uint256, nullable=False),
     Column("entries", LargeBinary, nullable=False),
     Column("evidence", BigInteger, nullable=False),
+    Column("posted_at", BigInteger),
+    Column("disputed_at", BigInteger),
 )
 
 # Content is encrypted under a key per subject; destroying the row makes it unreadable for ever.

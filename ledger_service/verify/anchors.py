@@ -6,7 +6,8 @@ from ledger_service import payroll
 from ledger_service.entries import Payout
 from ledger_service.errors import VerificationError
 from ledger_service.verify import shape
-from ledger_service.verify.chain import AnchoredHead, AnchorReader
+from ledger_service.verify.anchored import AnchoredHead
+from ledger_service.verify.chain import AnchorReader
 from ledger_service.verify.evidence import Case
 from ledger_service.verify.payment import PayrollOpening
 
@@ -15,7 +16,7 @@ NO_PAYROLL_NOTE = "the bundle has no payroll opening, so nothing was compared wi
 
 
 def check_anchored(case: Case, chain: AnchorReader) -> None:
-    """The chain is the bundle's, and its ProvenanceLog holds a head of exactly this size and root.
+    """The chain is the bundle's, and its ProvenanceLog took a head of exactly this size and root.
 
     Raises:
         VerificationError: another chain, no such head, or another root. Unavailable: no answer.

@@ -26,9 +26,11 @@ MAX_BUNDLE_BYTES = 8 << 20
 _BEGINS = b'{"domain":{"chainId":'
 _HOLDS = b'"format":"' + FORMAT.encode() + b'"'
 
+# The roles of every label's bundle, and those that come with its judgement.
+UNJUDGED = frozenset({"campaign", "grant", "matching", "assignment", "label"})
 _JUDGED = frozenset({"review", "run", "truth"})
 _ROLES = {
-    LABEL: frozenset({"campaign", "grant", "matching", "assignment", "label"}),
+    LABEL: UNJUDGED,
     PAYMENT: frozenset({"campaign", "run", "payout", "settlement"}),
 }
 _OPENINGS = {

@@ -29,13 +29,17 @@ MAX_FILE_BYTES = 4 << 30
 
 @dataclass(frozen=True, slots=True)
 class Options:
-    """What the caller pins and asks for; `block` is where the chain is read, `finalized` or `latest`."""
+    """What the caller pins and asks for.
+
+    `block` is where the chain is read, `finalized` or `latest`; `from_block` where its events begin.
+    """
 
     rpc: str | None = None
     log_key: str | None = None
     log_address: str | None = None
     as_json: bool = False
     block: str = "finalized"
+    from_block: int = 0
 
 
 @dataclass
@@ -92,7 +96,9 @@ def _prepare(options: Options) -> AnchorReader | None:
         VerifierKey.parse(options.log_key)
     if options.log_address is not None:
         encode_word("address", options.log_address.lower())
-    return JsonRpcChain(options.rpc, options.block) if options.rpc is not None else None
+    if options.rpc is None:
+        return None
+    return JsonRpcChain(options.rpc, options.block, from_block=options.from_block)
 
 
 def _read(path: str) -> bytes:

@@ -27,13 +27,21 @@ class Collection:
 
 
 @dataclass(frozen=True, slots=True)
-class Rules:
-    """What a verifier reads in a specification: items, gold answers, answers that are allowed, and prices in
-    token minor units. All else in it is bound by its digest and means nothing to a proof, so that a proof
-    outlives the limits that the service sets to new campaigns."""
+class CampaignPart:
+    """Items and gold answers of one campaign of the specification."""
 
     items: Collection
     gold: Collection
+
+
+@dataclass(frozen=True, slots=True)
+class Rules:
+    """What a verifier reads in a specification: items and gold answers of each of its campaigns (one where it
+    has no parts), answers that are allowed, and prices in token minor units. All else in it is bound by its
+    digest and means nothing to a proof, so that a proof outlives the limits that the service sets to new
+    campaigns."""
+
+    parts: tuple[CampaignPart, ...]
     labels: frozenset[str]
     per_label: int
     agreement_bonus: int
@@ -50,12 +58,28 @@ def read_rules(document: Json) -> Rules:
     shape.same("format of the specification", SPECIFICATION_FORMAT, document.get("format"))
     prices = shape.members(document.get("payment"), {"per_label", "agreement_bonus"}, "payment")
     return Rules(
-        items=_read_collection(document, "items"),
-        gold=_read_collection(document, "gold"),
+        parts=_read_parts(document),
         labels=_read_labels(document.get("schema")),
         per_label=money.parse(prices["per_label"]),
         agreement_bonus=money.parse(prices["agreement_bonus"]),
     )
+
+
+def _read_parts(document: dict[str, Json]) -> tuple[CampaignPart, ...]:
+    """What the document has itself, or lists as `parts`; never both."""
+    if "parts" not in document:
+        return (_read_part(document),)
+    for name in ("items", "gold"):
+        if name in document:
+            raise VerificationError("specification in parts", expected=f"no {name} of its own", found=name)
+    listed = document["parts"]
+    if not isinstance(listed, list) or len(listed) < 2:
+        raise VerificationError("parts of the specification", expected="a list of at least 2")
+    return tuple(_read_part(shape.members(one, {"items", "gold"}, "a part")) for one in listed)
+
+
+def _read_part(body: dict[str, Json]) -> CampaignPart:
+    return CampaignPart(_read_collection(body, "items"), _read_collection(body, "gold"))
 
 
 def _read_collection(document: dict[str, Json], name: str) -> Collection:

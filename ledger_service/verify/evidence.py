@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 from typing import TypeVar
@@ -17,7 +17,7 @@ from ledger_service.log.tlog_proof import TlogProof, parse_proof
 from ledger_service.terms import Terms, campaign_id
 from ledger_service.verify import shape
 from ledger_service.verify.bundle import Bundle, Part
-from ledger_service.verify.contents import read_rules
+from ledger_service.verify.contents import CampaignPart, read_rules
 from ledger_service.verify.verdict import Memory
 
 _S = TypeVar("_S", bound=Struct)
@@ -180,16 +180,33 @@ def check_campaign(case: Case) -> None:
     specification = case.opening("specification")
     if specification is not None:
         shape.same("specification", campaign.specification, commitments.digest(specification))
-        _check_roots(campaign, specification)
-    if case.opening("terms") is not None:
-        check_terms(case, campaign)
+    terms = check_terms(case, campaign) if case.opening("terms") is not None else None
+    if specification is not None:
+        _check_roots(campaign, _part(campaign, read_rules(specification).parts, terms))
 
 
-def _check_roots(campaign: Campaign, specification: Json) -> None:
-    rules = read_rules(specification)
+def _part(campaign: Campaign, parts: Sequence[CampaignPart], terms: Terms | None) -> CampaignPart:
+    """The part that the terms name; without them, the one that has the campaign's items."""
+    if terms is not None:
+        if terms.part >= len(parts):
+            raise VerificationError(
+                "part in the terms", expected=f"one of {len(parts)}", found=str(terms.part)
+            )
+        return parts[terms.part]
+    if len(parts) == 1:
+        return parts[0]
+    having = [part for part in parts if part.items.root == shape.show(campaign.items)]
+    if len(having) != 1:
+        raise VerificationError(
+            "parts of the specification with the campaign's items", expected="1", found=str(len(having))
+        )
+    return having[0]
+
+
+def _check_roots(campaign: Campaign, part: CampaignPart) -> None:
     for name, count, root, found in (
-        ("items", campaign.item_count, campaign.items, rules.items),
-        ("gold answers", campaign.gold_count, campaign.gold, rules.gold),
+        ("items", campaign.item_count, campaign.items, part.items),
+        ("gold answers", campaign.gold_count, campaign.gold, part.gold),
     ):
         shape.same(f"number of {name} in the specification", count, found.count)
         shape.same(f"root of the {name} in the specification", shape.show(root), found.root)

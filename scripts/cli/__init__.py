@@ -16,7 +16,11 @@ COMMANDS = {
     "demo": "run the whole loop on this machine: fund, label, judge, anchor, pay, audit",
     "serve": "run the service until it is stopped",
     "deploy": "put the contracts on a chain",
+    "repost": "post a payroll anew that was declared void",
+    "operator": "show or change the key that anchors a log",
     "verify": "prove labels and payments from their bundles, offline",
+    "claim": "fetch your pay from the chain, also when the service is gone",
+    "redeem": "ask the escrow for pay that a silent operator owes you",
     "audit": "check a whole log: every entry, signature, amount and payment",
 }
 

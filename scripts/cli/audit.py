@@ -5,12 +5,13 @@ from __future__ import annotations
 import argparse
 import json
 import sys
-from collections.abc import Iterator, Sequence
-from contextlib import ExitStack, contextmanager
+from collections.abc import Sequence
+from contextlib import ExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from scripts.cli import arguments
+from scripts.cli.progress import progress_bar
 
 if TYPE_CHECKING:
     from ledger_service.audit.download import Progress
@@ -59,7 +60,7 @@ def parser() -> argparse.ArgumentParser:
     )
     made.add_argument(
         "--from-block",
-        type=int,
+        type=arguments.natural,
         default=0,
         metavar="N",
         help="the block the contracts were deployed in, or less",
@@ -82,7 +83,7 @@ def run(argv: Sequence[str]) -> int:
     from ledger_service.audit.report import render
 
     with ExitStack() as stack:
-        progress = stack.enter_context(_progress_bar())
+        progress = stack.enter_context(progress_bar())
         report = _audit(given, stack, progress)
     if given.json:
         sys.stdout.write(json.dumps(report.to_json(), ensure_ascii=False) + "\n")
@@ -120,22 +121,3 @@ def _source(given: argparse.Namespace, stack: ExitStack, progress: Progress) -> 
         download(source, given.save, progress=progress)
         return DirSource(given.save)
     return DirSource(Path(given.log))
-
-
-@contextmanager
-def _progress_bar() -> Iterator[Progress]:
-    """A bar per stage on standard error, where that is a terminal; it leaves nothing behind."""
-    from rich.console import Console
-    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn
-
-    console = Console(stderr=True)
-    tasks: dict[str, TaskID] = {}
-    columns = (TextColumn("{task.description:<12}"), BarColumn(), MofNCompleteColumn())
-    with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as bars:
-
-        def show(stage: str, done: int, total: int) -> None:
-            if stage not in tasks:
-                tasks[stage] = bars.add_task(stage, total=total)
-            bars.update(tasks[stage], completed=done, total=total)
-
-        yield show

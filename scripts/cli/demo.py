@@ -20,6 +20,7 @@ EXAMPLES = """\
   crowdledger demo
   crowdledger demo --items 60 --labels-per-item 3
   crowdledger demo --data some/crowd --json > summary.json
+  crowdledger demo --parts 3  as three campaigns of one specification, as when a payroll cannot hold all
   crowdledger demo --keep     then look at it with crowdledger serve, as the summary says
 
 Exit status: 0 when every check holds.
@@ -33,6 +34,13 @@ def parser() -> argparse.ArgumentParser:
     made.add_argument("--items", type=arguments.positive, metavar="N", help="label N items")
     made.add_argument(
         "--labels-per-item", type=arguments.positive, metavar="K", help="ask K workers about each"
+    )
+    made.add_argument(
+        "--parts",
+        type=arguments.positive,
+        default=1,
+        metavar="N",
+        help="share the items among N campaigns of one specification",
     )
     made.add_argument("--keep", action="store_true", help="keep the state at the end, for a look at it")
     made.add_argument(

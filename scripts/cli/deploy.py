@@ -11,10 +11,10 @@ from dataclasses import asdict
 from scripts.cli import arguments
 
 DESCRIPTION = """\
-Put the contracts (ProvenanceLog, CampaignEscrow) on any EVM chain, from the operator's account, and wait
-until they are final. Run again after an interruption, it goes on where it stopped; run again later, it only
-prints where they are. The operator's key is made in the state directory on first use; its account needs some
-of the chain's money, and the command says which account that is.
+Put the contracts (ProvenanceLog, CampaignEscrow, DatasetRights) on any EVM chain, from the operator's
+account, and wait until they are final. Run again after an interruption, it goes on where it stopped; run
+again later, it only prints where they are. The operator's key is made in the state directory on first use;
+its account needs some of the chain's money, and the command says which account that is.
 """
 EXAMPLES = """\
   crowdledger deploy --rpc https://rpc.example.org
@@ -47,8 +47,12 @@ def run(argv: Sequence[str]) -> int:
     from scripts.cli.signals import ending_cleanly
 
     asked = read_options(os.environ, given)
-    with ending_cleanly(), startup.services(asked) as (options, local):
-        found = asdict(startup.contracts(options, local, may_create=True))
+    with (
+        ending_cleanly(),
+        startup.services(asked) as (options, local),
+        startup.desk(options, local) as desk,
+    ):
+        found = asdict(startup.contracts(options, local, desk, may_create=True))
     if as_json:
         print(json.dumps(found))
     else:

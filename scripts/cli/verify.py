@@ -37,6 +37,13 @@ def parser() -> argparse.ArgumentParser:
     made.add_argument(
         "--latest", action="store_true", help="ask the chain's newest block, not its last final one"
     )
+    made.add_argument(
+        "--from-block",
+        type=arguments.natural,
+        default=0,
+        metavar="N",
+        help="the block the contracts were deployed in, or less: older heads are searched from there on",
+    )
     made.add_argument("--json", action="store_true", help="one JSON object per bundle on standard output")
     return made
 
@@ -52,5 +59,6 @@ def run(argv: Sequence[str]) -> int:
         log_address=given.log_address,
         as_json=given.json,
         block="latest" if given.latest else "finalized",
+        from_block=given.from_block,
     )
     return command.run(given.bundle, options)

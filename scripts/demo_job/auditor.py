@@ -37,6 +37,11 @@ class Verified:
     facts: list[Facts] = field(default_factory=list)
     failures: list[str] = field(default_factory=list)
 
+    def add(self, more: Verified) -> None:
+        """Count what was proved of another campaign."""
+        self.facts += more.facts
+        self.failures += more.failures
+
 
 class Auditor:
     """One auditor with its own key, named by the requester."""

@@ -10,10 +10,10 @@ from eth_abi.abi import decode, encode
 
 from ledger_service.eip712 import encode_word
 from ledger_service.signing import Wallet, keccak256
+from ledger_service.terms import TUPLE as TERMS
 from ledger_service.terms import Terms
 from scripts.demo_job.rpc import Chain
 
-TERMS = "(address,address,address,address,uint16,uint32,uint40,uint128,bytes32)"
 _DOMAIN = b"EIP712Domain(string name,string version,uint256 chainId,address verifyingContract)"
 _PERMIT = b"Permit(address owner,address spender,uint256 value,uint256 nonce,uint256 deadline)"
 

@@ -58,6 +58,7 @@ class Options:
         data: folder with a real crowd; None simulates one.
         items, labels_per_item: at most so many; None for all there are, or the simulation's default.
         keep: leave the service's state behind. json: one object on standard output.
+        parts: how many campaigns of one specification share the items.
         state: folder in which the run makes a fresh state directory of its own.
         seed: what all keys and the simulated crowd are derived from.
     """
@@ -68,6 +69,7 @@ class Options:
     keep: bool
     json: bool
     state: Path
+    parts: int = 1
     seed: str = SEED
 
 
@@ -111,6 +113,8 @@ class Demo:
             if value is not None and value < 1:
                 raise BadInput(f"{name} is at least 1")
         self.crowd = _crowd(options)
+        if not 1 <= options.parts <= len(self.crowd.items):
+            raise BadInput(f"--parts is 1 to {len(self.crowd.items)}, the number of items")
         self.service = Service(_fresh(options.state))
         self.summary = Summary()
         self.workers: list[Worker] = []
@@ -163,7 +167,7 @@ class Demo:
             tick(1)
 
     def _publish(self) -> None:
-        """The requester describes, publishes and funds its campaign, and names an auditor."""
+        """The requester describes, publishes and funds its campaigns, and names an auditor."""
         secrets = Secrets(self._options.seed, "requester")
         with self._stages.stage("publish", "publish and fund the campaign", len(self.crowd.items)) as tick:
             self._auditor = Auditor(
@@ -171,16 +175,17 @@ class Demo:
             )
             session = self._session(secrets)
             self._chain.endow([session.address])
-            self._requester = Requester(session, self._chain, secrets, self.crowd, self._info)
+            self._requester = Requester(
+                session, self._chain, secrets, self.crowd, self._info, self._options.parts
+            )
             self._requester.create(self._options.seed)
-            sent = 0
-            while sent < len(self.crowd.items):
-                count = self._requester.upload(sent)
-                sent += count
-                tick(count)
-            self._requester.publish()
-            self._requester.fund()
+            for one in self._requester.campaigns:
+                for count in self._requester.upload(one):
+                    tick(count)
+                self._requester.publish(one)
+                self._requester.fund(one)
             self._requester.name_auditor(self._auditor.address)
+            self.summary.parts = len(self._requester.campaigns)
             self.summary.items = len(self.crowd.items)
             self.summary.labels_per_item = self.crowd.labels_per_item
             self.summary.deposited = self._requester.budget
@@ -193,7 +198,7 @@ class Demo:
             self._chain.endow([worker.address for worker in self.workers])
 
             def join(worker: Worker) -> None:
-                worker.join(self._requester.campaign, self.crowd, items, self._requester.terms.deadline)
+                worker.join(self._requester.campaigns, self.crowd, items, self._requester.deadline)
                 tick(1)
 
             with ThreadPoolExecutor(SIDE_BY_SIDE) as pool:
@@ -201,12 +206,12 @@ class Demo:
             self.summary.workers = len(self.workers)
 
     def _match(self) -> None:
-        """The campaign opens, and the matching engine reads every item and gives out the first tasks."""
+        """The campaigns open, and the matching engine reads every item and gives out the first tasks."""
         with self._stages.stage("match", "match items to workers", 1) as tick:
             self._chain.advance_to(self._requester.opens_at)
             self._await_state("open")
             give_up = time.monotonic() + PATIENCE_TO_MATCH
-            while not self._requester.status()["assignments_open"]:
+            while not all(one["assignments_open"] for one in self._requester.status()):
                 if time.monotonic() > give_up:
                     raise Unavailable("the matching engine gives nobody a task")
                 if self._stop.wait(PAUSE):
@@ -214,7 +219,7 @@ class Demo:
             tick(1)
 
     def _label(self) -> None:
-        """Workers answer until there is nothing left to answer, then the campaign is closed."""
+        """Workers answer until there is nothing left to answer, then the campaigns are closed."""
         expected = self.crowd.expected_labels()
         with self._stages.stage("label", "workers label", expected) as tick:
 
@@ -229,7 +234,7 @@ class Demo:
         self.summary.check_equal("every item got the labels it could get", self.summary.labels, expected)
 
     def _judge(self) -> None:
-        """The service reviews, infers, computes pay, anchors the log and posts the payroll."""
+        """The service reviews, infers, computes pay, anchors the log and posts the payrolls."""
         steps = STATES[STATES.index("closed") : STATES.index("posted") + 1]
         with self._stages.stage("judge", "review, infer, anchor, post the payroll", len(steps)) as tick:
             for state in steps:
@@ -238,27 +243,29 @@ class Demo:
 
     def _claim(self) -> None:
         """After the dispute window every worker claims with its own key and reads its new balance."""
-        terms = self._requester.terms
-        with self._stages.stage("claim", "workers claim on chain", len(self.workers)) as tick:
-            self._chain.advance_to(self._chain.now() + terms.window + 1)
+        campaigns = self._requester.campaigns
+        steps = len(self.workers) * len(campaigns)
+        with self._stages.stage("claim", "workers claim on chain", steps) as tick:
+            self._chain.advance_to(self._chain.now() + campaigns[0].terms.window + 1)
             self._await_state("settled")
-            due = [(worker, worker.payout(terms)) for worker in self.workers]
-            orders = [
-                Order(worker.wallet, self._info.escrow, escrow.claim(terms, position))
-                for worker, position in due
-                if position is not None
-            ]
-            tick(len(self.workers) - len(orders))
-            for start in range(0, len(orders), SIDE_BY_SIDE):
-                part = orders[start : start + SIDE_BY_SIDE]
-                self._chain.send(part)
-                tick(len(part))
+            for one in campaigns:
+                due = [(worker, worker.payout(one)) for worker in self.workers]
+                orders = [
+                    Order(worker.wallet, self._info.escrow, escrow.claim(one.terms, position))
+                    for worker, position in due
+                    if position is not None
+                ]
+                tick(len(self.workers) - len(orders))
+                for start in range(0, len(orders), SIDE_BY_SIDE):
+                    chunk = orders[start : start + SIDE_BY_SIDE]
+                    self._chain.send(chunk)
+                    tick(len(chunk))
 
     def _refund(self) -> None:
         """After the deadline and its window: the operator's fee, and the rest back to the requester."""
-        terms = self._requester.terms
+        window = self._requester.campaigns[0].terms.window
         with self._stages.stage("refund", "fee and refund", 2) as tick:
-            self._chain.advance_to(terms.deadline + terms.window + 1)
+            self._chain.advance_to(self._requester.deadline + window + 1)
             self.summary.fee = self._await_fee()
             tick(1)
             self.summary.refund = self._requester.take_rest()
@@ -270,10 +277,11 @@ class Demo:
         with self._stages.stage("download", "the auditor downloads the log", 1) as tick:
             self._auditor.download(self.service.base)
             tick(1)
-        campaign = self._requester.campaign
+        labels, payments = Verified(), Verified()
         with self._stages.stage("verify", "verify each bundle offline", self.summary.labels) as tick:
-            labels = self._auditor.verify(campaign, "label", tick)
-            payments = self._auditor.verify(campaign, "payment", lambda _: None)
+            for one in self._requester.campaigns:
+                labels.add(self._auditor.verify(one.campaign, "label", tick))
+                payments.add(self._auditor.verify(one.campaign, "payment", lambda _: None))
         with self._stages.stage("audit", "recompute inference and pay, compare", 1) as tick:
             report = self._auditor.audit(self._chain.url)
             tick(1)
@@ -290,7 +298,7 @@ class Demo:
         items = [opening.item for opening in self._requester.items]
         checks.check_answers(summary, self.workers, items, labels.facts)
         checks.check_money(summary, dict(zip(addresses, held, strict=True)), payments.facts, left)
-        checks.check_transfers(summary, chain, info.token, info.escrow, addresses)
+        checks.check_transfers(summary, chain, info.token, info.escrow, addresses, payments.facts)
         checks.check_audit(summary, report)
         summary.anchors = checks.count_anchors(chain, info.domain.verifying_contract)
         self._measure_accuracy(labels)
@@ -319,20 +327,23 @@ class Demo:
         return Worker(self._session(secrets), secrets, person, self._info, self._options.seed)
 
     def _await_fee(self) -> int:
-        """What the operator has collected for itself, once it has (it has none where nothing was earned)."""
+        """What the operator has collected for itself, once it has all (none where nothing was earned)."""
+        paid = [int(one["payroll"]["total"]) for one in self._requester.status() if one["payroll"]]
+        due = sum(total * self._info.fee_bps // 10_000 for total in paid)
         give_up = time.monotonic() + PATIENCE_FOR_FEE
         while True:
             [fee] = escrow.balances(self._chain, self._info.token, [self._info.operator])
-            if fee or self._info.fee_bps == 0 or time.monotonic() > give_up:
+            if fee >= due or time.monotonic() > give_up:
                 return fee
             if self._stop.wait(PAUSE):
                 raise Stopping
 
     def _state(self) -> int:
-        return STATES.index(self._requester.status()["state"])
+        """Where the campaign stands that is behind the others."""
+        return min(STATES.index(one["state"]) for one in self._requester.status())
 
     def _await_state(self, wanted: str) -> None:
-        """Wait until the campaign is in this state or a later one.
+        """Wait until every campaign is in this state or a later one.
 
         Raises:
             Unavailable: it does not get there.

@@ -1,17 +1,18 @@
-"""The requester: describes the campaign, commits to items and hidden gold, funds it, takes the rest back."""
+"""The requester: describes the work, commits to items and hidden gold, funds it, takes the rest back.
+
+What one payroll cannot hold is several campaigns of one specification, each with a share of the items.
+"""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Iterator
 from typing import Any
 
 from ledger_service import commitments, entries
-from ledger_service.errors import BadInput
-from ledger_service.log.hashing import leaf_hash
-from ledger_service.log.tree import Tree
 from ledger_service.terms import Terms, campaign_id
 from scripts.demo_job import escrow
 from scripts.demo_job.client import ApiError, Session
+from scripts.demo_job.commissioned import Commissioned, GoldOpening, ItemOpening, Share
 from scripts.demo_job.crowd import Crowd
 from scripts.demo_job.info import Info
 from scripts.demo_job.keys import Secrets
@@ -24,27 +25,17 @@ ITEMS_A_REQUEST = 200
 Json = Any
 
 
-@dataclass(frozen=True, slots=True)
-class ItemOpening:
-    """An item's position and id (32 bytes), and what opens the id."""
-
-    position: int
-    item: bytes
-    content: Json
-    salt: bytes
-
-
 class Requester:
-    """One requester with one campaign."""
+    """One requester with its campaigns. `items` are in the crowd's order; part k has every `parts`-th."""
 
-    def __init__(self, session: Session, chain: Chain, secrets: Secrets, crowd: Crowd, info: Info) -> None:
+    def __init__(
+        self, session: Session, chain: Chain, secrets: Secrets, crowd: Crowd, info: Info, parts: int = 1
+    ) -> None:
         self._session, self._chain, self._secrets = session, chain, secrets
-        self._crowd, self._info = crowd, info
+        self._crowd, self._info, self._parts = crowd, info, parts
         self.items = [self._commit_item(position) for position in range(len(crowd.items))]
-        self.gold: list[tuple[bytes, Json, bytes]] = []
+        self.campaigns: list[Commissioned] = []
         self.opens_at = 0
-        self.budget = 0
-        self._terms: Terms | None = None
 
     @property
     def address(self) -> str:
@@ -52,109 +43,117 @@ class Requester:
         return self._session.address
 
     @property
-    def terms(self) -> Terms:
-        """The campaign's terms; known once it has been created."""
-        if self._terms is None:
-            raise BadInput("the campaign has not been created")
-        return self._terms
+    def deadline(self) -> int:
+        """The last moment for a payroll, the same in all campaigns, in seconds."""
+        return self.campaigns[0].terms.deadline
 
     @property
-    def campaign(self) -> bytes:
-        """The campaign's id, 32 bytes."""
-        return campaign_id(self.terms, self._info.domain.chain_id, self._info.escrow)
-
-    @property
-    def path(self) -> str:
-        """The campaign's place in the API."""
-        return f"/v1/campaigns/0x{self.campaign.hex()}"
+    def budget(self) -> int:
+        """The most that all can cost together."""
+        return sum(one.budget for one in self.campaigns)
 
     def create(self, seed: str) -> None:
-        """Log in, commit to items and gold, and publish the campaign."""
+        """Log in, commit to items and gold, and draft the campaigns."""
         self._session.login()
-        self.gold = sorted(self._commit_gold(position) for position in self._crowd.gold(seed))
+        shares = [self._share(part, set(self._crowd.gold(seed))) for part in range(self._parts)]
         self.opens_at = self._info.now + HOUR
         closes_at = self.opens_at + 7 * DAY
-        specification = self._specification(closes_at)
-        self._terms = self._make_terms(specification, closes_at + DAY)
-        entry = self._entry(specification)
-        body = {
-            "terms": self.terms.to_json(),
-            "specification": specification,
-            "created_at": entry.created_at,
-            "signature": "0x" + self._session.wallet.sign(entries.digest(entry, self._info.domain)).hex(),
-        }
-        self.budget = int(self._session.post("/v1/campaigns", body)["budget"])
+        specification = self._specification(closes_at, shares)
+        self.campaigns = [
+            self._draft(share, self._terms(specification, closes_at + DAY, part), specification)
+            for part, share in enumerate(shares)
+        ]
 
-    def upload(self, part: int) -> int:
-        """Send the items of one request, from position `part` on; how many."""
-        chunk = self.items[part : part + ITEMS_A_REQUEST]
-        rows = [{"position": i.position, "content": i.content, "salt": "0x" + i.salt.hex()} for i in chunk]
-        self._session.put(f"{self.path}/items", {"items": rows})
-        return len(chunk)
+    def upload(self, one: Commissioned) -> Iterator[int]:
+        """Send a campaign's items, a request at a time; how many each carried."""
+        rows = [
+            {"position": position, "content": opening.content, "salt": "0x" + opening.salt.hex()}
+            for position, opening in enumerate(one.share.items)
+        ]
+        for start in range(0, len(rows), ITEMS_A_REQUEST):
+            chunk = rows[start : start + ITEMS_A_REQUEST]
+            self._session.put(f"{one.path}/items", {"items": chunk})
+            yield len(chunk)
 
-    def publish(self) -> None:
+    def publish(self, one: Commissioned) -> None:
         """Send the hidden gold answers and publish: the log now holds the campaign."""
         rows = [
-            {"item": "0x" + item.hex(), "content": content, "salt": "0x" + salt.hex()}
-            for item, content, salt in self.gold
+            {"item": "0x" + gold.item.hex(), "content": gold.content, "salt": "0x" + gold.salt.hex()}
+            for gold in one.share.gold
         ]
-        self._session.put(f"{self.path}/gold", {"gold": rows})
-        self._session.post(f"{self.path}/publish")
+        if rows:
+            self._session.put(f"{one.path}/gold", {"gold": rows})
+        self._session.post(f"{one.path}/publish")
 
-    def fund(self) -> None:
-        """Pay the whole budget in: one permit signature, one transaction that carries it."""
-        wallet, token, until = self._session.wallet, self.terms.token, self.terms.deadline
-        self._chain.send([Order(wallet, token, escrow.mint(self.address, self.budget))])
-        permit = escrow.sign_permit(self._chain, token, wallet, self._info.escrow, self.budget, until)
-        data = escrow.deposit_with_permit(self.terms, self.budget, until, permit)
+    def fund(self, one: Commissioned) -> None:
+        """Pay a campaign's whole budget in: one permit signature, one transaction that carries it."""
+        wallet, token, until = self._session.wallet, one.terms.token, one.terms.deadline
+        self._chain.send([Order(wallet, token, escrow.mint(self.address, one.budget))])
+        permit = escrow.sign_permit(self._chain, token, wallet, self._info.escrow, one.budget, until)
+        data = escrow.deposit_with_permit(one.terms, one.budget, until, permit)
         self._chain.send([Order(wallet, self._info.escrow, data)])
 
     def name_auditor(self, address: str) -> None:
-        """Let an auditor read what the campaign's openings show."""
-        self._session.put(f"{self.path}/auditors/{address}")
+        """Let an auditor read what the campaigns' openings show."""
+        for one in self.campaigns:
+            self._session.put(f"{one.path}/auditors/{address}")
 
-    def status(self) -> Json:
-        """The campaign as the service sees it."""
-        return self._session.get(self.path)
+    def status(self) -> list[Json]:
+        """The campaigns as the service sees them, by part."""
+        return [self._session.get(one.path) for one in self.campaigns]
 
     def results(self) -> dict[str, str]:
         """The inferred label of each item, by item id."""
-        rows = self._session.pages(f"{self.path}/results", "results", limit=500)
-        return {row["item"]: row["label"] for row in rows}
+        pages = (self._session.pages(f"{one.path}/results", "results", limit=500) for one in self.campaigns)
+        return {row["item"]: row["label"] for rows in pages for row in rows}
 
     def close(self) -> None:
         """Ask for no further labels. Nothing happens to a campaign that is closed already."""
-        try:
-            self._session.post(f"{self.path}/close")
-        except ApiError as error:
-            if error.status != 409:
-                raise
+        for one in self.campaigns:
+            try:
+                self._session.post(f"{one.path}/close")
+            except ApiError as error:
+                if error.status != 409:
+                    raise
 
     def take_rest(self) -> int:
-        """After the deadline and its windows: refund on chain; how much came back."""
-        token = self.terms.token
-        [before] = escrow.balances(self._chain, token, [self.address])
-        self._chain.send([Order(self._session.wallet, self._info.escrow, escrow.refund(self.terms))])
-        [after] = escrow.balances(self._chain, token, [self.address])
+        """After the deadline and its windows: refunds on chain; how much came back."""
+        [before] = escrow.balances(self._chain, self._info.token, [self.address])
+        for one in self.campaigns:
+            self._chain.send([Order(self._session.wallet, self._info.escrow, escrow.refund(one.terms))])
+        [after] = escrow.balances(self._chain, self._info.token, [self.address])
         return after - before
 
     def _commit_item(self, position: int) -> ItemOpening:
         content = dict(self._crowd.items[position].content)
         salt = self._secrets.salt(f"item {position}")
-        return ItemOpening(position, commitments.commit(content, salt), content, salt)
+        return ItemOpening(commitments.commit(content, salt), content, salt)
 
-    def _commit_gold(self, position: int) -> tuple[bytes, Json, bytes]:
+    def _share(self, part: int, gold: set[int]) -> Share:
+        positions = range(part, len(self.items), self._parts)
+        known = sorted(
+            (self._commit_gold(position) for position in positions if position in gold),
+            key=lambda one: one.item,
+        )
+        return Share(tuple(self.items[position] for position in positions), tuple(known))
+
+    def _commit_gold(self, position: int) -> GoldOpening:
         content = {"label": self._crowd.items[position].truth}
-        return self.items[position].item, content, self._secrets.salt(f"gold {position}")
+        return GoldOpening(self.items[position].item, content, self._secrets.salt(f"gold {position}"))
 
-    def _items_root(self) -> bytes:
-        return Tree(leaf_hash(opening.item) for opening in self.items).root()
+    def _draft(self, share: Share, terms: Terms, specification: Json) -> Commissioned:
+        campaign = campaign_id(terms, self._info.domain.chain_id, self._info.escrow)
+        entry = share.entry(terms, campaign, self._info.now)
+        body = {
+            "terms": terms.to_json(),
+            "specification": specification,
+            "created_at": entry.created_at,
+            "signature": "0x" + self._session.wallet.sign(entries.digest(entry, self._info.domain)).hex(),
+        }
+        budget = int(self._session.post("/v1/campaigns", body)["budget"])
+        return Commissioned(terms, campaign, share, budget)
 
-    def _gold_root(self) -> bytes:
-        leaves = [item + commitments.commit(content, salt) for item, content, salt in self.gold]
-        return Tree(leaf_hash(leaf) for leaf in leaves).root()
-
-    def _specification(self, closes_at: int) -> Json:
+    def _specification(self, closes_at: int, shares: list[Share]) -> Json:
         return {
             "format": "crowdledger-specification@v1",
             "title": self._crowd.title,
@@ -174,15 +173,13 @@ class Requester:
             "assignment_seconds": 3 * DAY,
             "opens_at": self.opens_at,
             "closes_at": closes_at,
-            "items": {"count": len(self.items), "root": "0x" + self._items_root().hex()},
-            "gold": {"count": len(self.gold), "root": "0x" + self._gold_root().hex()},
-        }
+        } | (shares[0].to_json() if len(shares) == 1 else {"parts": [share.to_json() for share in shares]})
 
     def _gold_bar(self) -> int:
         """Better than a coin for two classes; for more, better than any guessing and fair to the unsure."""
         return 600_000 if len(self._crowd.classes) == 2 else 400_000
 
-    def _make_terms(self, specification: Json, deadline: int) -> Terms:
+    def _terms(self, specification: Json, deadline: int, part: int) -> Terms:
         return Terms(
             requester=self.address,
             operator=self._info.operator,
@@ -192,17 +189,7 @@ class Requester:
             window=WINDOW,
             deadline=deadline,
             bond=self._info.bond,
+            label_price=PER_LABEL,
+            part=part,
             brief=commitments.digest(specification),
-        )
-
-    def _entry(self, specification: Json) -> entries.Campaign:
-        return entries.Campaign(
-            campaign=self.campaign,
-            requester=self.address,
-            specification=commitments.digest(specification),
-            items=self._items_root(),
-            item_count=len(self.items),
-            gold=self._gold_root(),
-            gold_count=len(self.gold),
-            created_at=self._info.now,
         )

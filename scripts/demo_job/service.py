@@ -29,6 +29,7 @@ class Service:
     def __init__(self, state: Path) -> None:
         self.state = state
         self.base = ""
+        self.program = [sys.executable, "-m", "scripts.cli"]
         self._port = 0
         self._process: subprocess.Popen[bytes] | None = None
 
@@ -55,7 +56,7 @@ class Service:
         said = self.state / "serve.out"
         with said.open("wb") as out, (self.state / "serve.log").open("ab") as log:
             self._process = subprocess.Popen(
-                [sys.executable, "-m", "scripts.cli", *self.command[1:]],
+                [*self.program, *self.command[1:]],
                 stdin=subprocess.DEVNULL,
                 stdout=out,
                 stderr=log,

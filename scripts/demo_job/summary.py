@@ -26,6 +26,7 @@ class Summary:
     """The figures of a run. Amounts in token minor units; accuracies over the items with a known truth.
 
     Attributes:
+        parts: campaigns of one specification; all other figures are of all of them together.
         anchors: heads of the log that the ProvenanceLog contract accepted.
         accuracy_majority: of a plain majority vote over all labels. accuracy_inferred: of the service.
         labels_verified, labels_failed: label bundles proved offline, and those that could not be.
@@ -37,6 +38,7 @@ class Summary:
         seconds: wall time by stage.
     """
 
+    parts: int = 1
     items: int = 0
     workers: int = 0
     labels: int = 0
@@ -103,6 +105,7 @@ class Summary:
         rules = "".join(f"; {count:,} by {rule}" for rule, count in sorted(self.rejected_by.items()))
         expected = "not known" if self.payouts_expected is None else _tokens(self.payouts_expected)
         return [
+            ("campaigns", f"{self.parts:,}"),
             ("items, workers, labels", f"{self.items:,}, {self.workers:,}, {self.labels:,}"),
             ("labels accepted, rejected", f"{self.labels_accepted:,}, {self.labels_rejected:,}{rules}"),
             ("entries in the log, anchors", f"{self.log_size:,}, {self.anchors:,}"),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -10,8 +10,8 @@ from ledger_service import commitments, entries, signing
 from ledger_service.entries import Label, SessionGrant
 from ledger_service.errors import VerificationError
 from ledger_service.log.receipts import SignedReceipt, check_receipt
-from ledger_service.terms import Terms
 from scripts.demo_job.client import Session
+from scripts.demo_job.commissioned import Commissioned
 from scripts.demo_job.crowd import Crowd, Person, sampler
 from scripts.demo_job.escrow import Due
 from scripts.demo_job.info import Info
@@ -48,8 +48,8 @@ class Worker:
         self._session, self._secrets, self._info = session, secrets, info
         self._key = secrets.session_key()
         self._pace = sampler(seed, f"pace of {person.name}")
-        self._free_at = 0
-        self._campaign = b""
+        self._free_at = self._until = 0
+        self._worked: set[bytes] = set()  # campaigns that have a label of ours
         self._answers: dict[bytes, str] = {}
 
     @property
@@ -62,22 +62,26 @@ class Worker:
         """The worker's own wallet: signs its claim."""
         return self._session.wallet
 
-    def join(self, campaign: bytes, crowd: Crowd, items: list[bytes], until: int) -> None:
-        """Log in, state skills and languages, sign one grant for the session key, and offer to work.
+    def join(
+        self, campaigns: Sequence[Commissioned], crowd: Crowd, items: Sequence[bytes], until: int
+    ) -> None:
+        """Log in, say what one can do, and for each campaign let the session key sign and offer to work.
 
         Args:
-            items: ids (32 bytes) by position.
-            until: when the grant ends, in seconds.
+            items: ids (32 bytes) by position in the crowd.
+            until: when the grants end, and by when receipts have to be due, in seconds.
         """
-        self._campaign = campaign
+        self._until = until
         self._answers = {items[position]: label for position, label in self.person.answers.items()}
         self._session.login()
         skills = list(crowd.skills)
         profile = {"skills": skills, "languages": ["en"], "capacity": crowd.capacity(self.person)}
         self._session.put("/v1/workers/me", profile)
-        self._grant(until)
-        offered = ["0x" + item.hex() for item in self._answers] if crowd.restricted else None
-        self._session.put(f"/v1/campaigns/0x{campaign.hex()}/offers", {"items": offered})
+        for one in campaigns:
+            self._grant(one.campaign, until)
+            own = [opening.item for opening in one.share.items if opening.item in self._answers]
+            offered = ["0x" + item.hex() for item in own] if crowd.restricted else None
+            self._session.put(f"{one.path}/offers", {"items": offered})
 
     def fetch(self) -> list[Json]:
         """The open tasks of this worker."""
@@ -102,37 +106,45 @@ class Worker:
         """Send signed answers and keep a checked receipt for each; how many.
 
         Raises:
-            VerificationError: a receipt promises another entry than the one that was signed.
+            VerificationError: a receipt promises another entry than the one that was signed, or too late.
             BadSignature: a receipt that the operator did not sign.
         """
         reply = self._session.post("/v1/labels", {"labels": [draft.body for draft in drafts]})
         for draft, given in zip(drafts, reply["receipts"], strict=True):
-            index = given.pop("index")
+            entry = given.pop("entry")
             receipt = SignedReceipt.from_json(given)
             if receipt.receipt.leaf != draft.leaf:
                 raise VerificationError(
                     "entry in the receipt", expected=draft.leaf.hex(), found=receipt.receipt.leaf.hex()
                 )
+            if entries.leaf_hash(bytes.fromhex(entry[2:])) != draft.leaf:
+                raise VerificationError("the entry beside the receipt is another", found=entry)
+            if receipt.receipt.deadline > self._until:  # it could never be redeemed
+                raise VerificationError(
+                    "deadline of the receipt",
+                    expected=f"at most {self._until}",
+                    found=str(receipt.receipt.deadline),
+                )
             check_receipt(receipt, self._info.domain, self._info.operator)
-            self.receipts.append(Kept(draft.leaf, index, receipt))
+            self.receipts.append(Kept(draft.leaf, receipt.receipt.index, receipt))
+            self._worked.add(bytes.fromhex(draft.body["campaign"][2:]))
         return len(drafts)
 
-    def payout(self, terms: Terms) -> Due | None:
-        """What the payroll owes this worker and where it stands in it; None when nothing was earned."""
-        if not self.receipts:
+    def payout(self, one: Commissioned) -> Due | None:
+        """What a payroll owes this worker and where it stands in it; None when nothing was earned."""
+        if one.campaign not in self._worked:
             return None  # whoever was given nothing has no place in the payroll
-        path = f"/v1/campaigns/0x{self._campaign.hex()}/payouts/me"
-        found: Mapping[str, Json] = self._session.get(path)
+        found: Mapping[str, Json] = self._session.get(f"{one.path}/payouts/me")
         if int(found["amount"]) == 0:
             return None
         siblings = tuple(bytes.fromhex(value[2:]) for value in found["path"])
         return Due(found["index"], self.address, int(found["amount"]), siblings)
 
-    def _grant(self, until: int) -> None:
+    def _grant(self, campaign: bytes, until: int) -> None:
         grant = SessionGrant(
             worker=self.address,
             session_key=self._key.address,
-            scope=self._campaign,
+            scope=campaign,
             valid_from=self._info.now,
             valid_until=until,
         )
@@ -150,7 +162,7 @@ class Worker:
         content = {"label": self._answers[item]}
         salt = self._secrets.salt(f"answer to {task['item']}")
         label = Label(
-            campaign=self._campaign,
+            campaign=bytes.fromhex(task["campaign"][2:]),
             item=item,
             worker=self.address,
             answer=commitments.commit(content, salt),

@@ -168,7 +168,7 @@ def test_specifications_and_terms_in_examples_are_accepted_and_belong_together()
     specifications = [one for value in all_values() for one in inside(value, "specification")]
     terms = [one for value in all_values() for one in inside(value, "terms")]
     assert len(specifications) == len(terms) >= 8
-    read = [Specification.from_json(one) for one in specifications]
+    read = [Specification.from_json(one, 0) for one in specifications]
     agreed = [Terms.from_json(one) for one in terms]
     assert {one.digest for one in read} == {one.brief for one in agreed}
     assert {"0x" + campaign_id(one, CHAIN_ID, ESCROW).hex() for one in agreed} == {examples.CAMPAIGN_ID}
@@ -177,7 +177,7 @@ def test_specifications_and_terms_in_examples_are_accepted_and_belong_together()
 
 
 def test_the_examples_of_items_and_gold_answers_have_the_roots_of_the_specification() -> None:
-    spec = Specification.from_json(examples.DRAFT["specification"])
+    spec = Specification.from_json(examples.DRAFT["specification"], 0)
     salted = [(one["content"], bytes.fromhex(one["salt"][2:])) for one in examples.ITEMS["items"]]
     ids = [commitments.commit(*one) for one in salted]
     assert (root_of_data(ids), len(ids)) == (spec.items.root, spec.items.count)
@@ -190,7 +190,8 @@ def test_the_examples_of_items_and_gold_answers_have_the_roots_of_the_specificat
 
 def test_what_has_to_be_signed_is_signed_by_whom_it_names() -> None:
     draft = Draft.model_validate(examples.DRAFT)
-    spec, terms = Specification.from_json(draft.specification), Terms.from_json(draft.terms)
+    terms = Terms.from_json(draft.terms)
+    spec = Specification.from_json(draft.specification, terms.part)
     campaign = entries.Campaign(
         bytes.fromhex(examples.CAMPAIGN_ID[2:]), terms.requester, spec.digest, spec.items.root,
         spec.items.count, spec.gold.root, spec.gold.count, draft.created_at,
@@ -206,7 +207,7 @@ def test_what_has_to_be_signed_is_signed_by_whom_it_names() -> None:
         said = entries.Label(label.campaign, label.item, worker, answer, entries.ZERO32, label.made_at)
         entries.check_signer(said, label.signature, DOMAIN, grant.session_key)
         assert entries.encode(said, label.signature).leaf == receipt.leaf
-        promise = entries.Receipt(receipt.leaf, receipt.deadline)
+        promise = entries.Receipt(receipt.leaf, receipt.index, receipt.deadline)
         entries.check_signer(promise, receipt.signature, DOMAIN, terms.operator)
 
 

@@ -29,7 +29,7 @@ from ledger_service.log.tree import Tree
 from ledger_service.service import Service
 from ledger_service.signing import Wallet
 from ledger_service.verify.verifier import verify_bundle
-from tests.flow.world import CHAIN, ESCROW, LOG, TOKEN, Ask, World, seeded, wallet
+from tests.flow.world import CHAIN, ESCROW, LOG, RIGHTS, TOKEN, Ask, World, seeded, wallet
 
 DOMAIN = "ledger.example"
 NOWHERE = "http://127.0.0.1:1"
@@ -66,7 +66,7 @@ def client(world: World, tmp_path: Path) -> Iterator[TestClient]:
         bond=1_000_000,
         judging_seconds=3_600,
         keys=Keys(world.operator.secret(), seeded("log key"), seeded("storage key")),
-        deployment=Deployment(CHAIN, LOG, ESCROW, TOKEN, world.operator.address, 0),
+        deployment=Deployment(CHAIN, LOG, ESCROW, RIGHTS, TOKEN, world.operator.address, 0),
         confirmations=0,
         anchor_seconds=15.0,
     )
@@ -193,6 +193,7 @@ def test_a_worker_labels_over_http_and_can_prove_it(world: World, client: TestCl
     assert answer.status_code == 201, answer.text
     (receipt,) = answer.json()["receipts"]
     assert ada.call("GET", f"/v1/labels/{receipt['leaf']}/receipt").json() == receipt
+    assert show(entries.leaf_hash(bytes.fromhex(receipt["entry"][2:]))) == receipt["leaf"]
     bundle = ada.call("GET", f"/v1/labels/{receipt['leaf']}/bundle").content
     verify_bundle(bundle, log_key=None, log_address=LOG, chain=None)
 

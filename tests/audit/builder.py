@@ -73,6 +73,7 @@ class Builder:
     items: int = 12
     workers: int = 4
     changes: dict[str, Change] = field(default_factory=dict)
+    part: int = 0
     place: Place = field(default_factory=Place)
     labels_per_item: int | None = None
     earlier: Builder | None = None
@@ -142,7 +143,7 @@ class Builder:
         )
         self.item_root = root_of_data(self.item_ids)
         self.spec_document = self.change("specification", self._specification())
-        self.spec = Specification.from_json(self.spec_document)
+        self.spec = Specification.from_json(self.spec_document, self.part)
         self.terms = self.change("terms", self._terms())
         self.campaign = self.change(
             "campaign id", campaign_id(self.terms, self.place.chain_id, self.place.escrow)
@@ -197,6 +198,8 @@ class Builder:
             window=86_400,
             deadline=self.place.now + 30 * 86_400,
             bond=self.place.bond,
+            label_price=self.spec.per_label,
+            part=self.part,
             brief=self.spec.digest,
         )
 

@@ -12,6 +12,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from eth_utils.crypto import keccak
+
 PPM = 1_000_000
 Matrix = list[list[float]]
 
@@ -20,6 +22,21 @@ def digest(document: Any) -> bytes:
     """JCS of documents that have ASCII names, integers and texts only."""
     text = json.dumps(document, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
     return hashlib.sha256(text.encode()).digest()
+
+
+def campaign_id(terms: dict[str, Any], chain_id: int, escrow: str) -> bytes:
+    """Terms and campaign id (section 6)."""
+    names = ["requester", "operator", "arbiter", "token", "feeBps", "window", "deadline", "bond"]
+    names += ["labelPrice", "part", "brief"]
+    words = [chain_id, int(escrow, 16)]
+    words += [int(str(terms[name]), 16 if str(terms[name]).startswith("0x") else 10) for name in names]
+    return bytes(keccak(b"".join(word.to_bytes(32, "big") for word in words)))
+
+
+def share(specification: dict[str, Any], part: int) -> tuple[Any, Any]:
+    """Items and gold answers of one campaign (section 5)."""
+    own = specification["parts"][part] if "parts" in specification else specification
+    return own["items"], own["gold"]
 
 
 @dataclass(frozen=True)

@@ -6,6 +6,9 @@ import json
 from copy import copy
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
+
+import pytest
 
 from ledger_service.audit.auditor import Pins, audit
 from ledger_service.audit.report import Status, render
@@ -41,6 +44,32 @@ def test_an_honest_log_passes_every_step_but_the_chain_that_was_not_given(
     assert not report.failed
     assert not report.complete
     assert report.notes == ()
+
+
+def in_parts(document: dict[str, Any], _: int) -> dict[str, Any]:
+    """The same campaign as the second of two parts of a specification."""
+    shared = {name: value for name, value in document.items() if name not in ("items", "gold")}
+    own = {"items": document["items"], "gold": document["gold"]}
+    other = own | {"items": {"count": 12, "root": "0x" + "11" * 32}}
+    return shared | {"parts": [other, own]}
+
+
+def test_a_campaign_that_is_one_part_of_a_specification_passes(tmp_path: Path) -> None:
+    made = Builder(part=1, changes={"specification": in_parts})
+    report = audit(DirSource(made.save(tmp_path)), pins=pins(made))
+    assert {step.name for step in report.steps if step.status is Status.PASSED} == set(NAMES) - {"chain"}
+
+
+@pytest.mark.parametrize(("part", "what"), [(0, "root of the items"), (2, "parts 0 to 1, not 2")])
+def test_a_campaign_has_the_items_of_the_part_that_its_terms_name(
+    tmp_path: Path, part: int, what: str
+) -> None:
+    changes = {"specification": in_parts, "terms": lambda terms, _: replace(terms, part=part)}
+    made = Builder(part=1, changes=changes)
+    report = audit(DirSource(made.save(tmp_path)), pins=pins(made))
+    failed = next(step for step in report.steps if step.status is Status.FAILED)
+    assert failed.name == "campaigns"
+    assert what in failed.detail
 
 
 def test_the_figures_are_those_of_the_log(honest: Builder, tmp_path: Path) -> None:

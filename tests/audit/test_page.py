@@ -17,6 +17,7 @@ from ledger_service.errors import BadInput
 from ledger_service.specification import Specification
 from tests.audit import second_audit
 from tests.audit.builder import Builder, show
+from tests.audit.test_audit import in_parts
 
 PAGE = (Path(__file__).parents[2] / "docs" / "formats.md").read_text()
 SPECIFICATION = PAGE.split("## 5. ")[1].split("\n## ")[0]
@@ -99,9 +100,24 @@ def test_the_rules_on_the_page_are_those_of_the_example() -> None:
     blocks = [text.split("```")[0] for text in SPECIFICATION.split("```json\n")[1:]]
     document = commitments.parse(blocks[0].replace('"0x…"', '"0x' + "11" * 32 + '"').encode())
     assert (
-        commitments.digest(commitments.parse(blocks[1].encode()))
-        == Specification.from_json(document).reviewer
+        commitments.digest(commitments.parse(blocks[2].encode()))
+        == Specification.from_json(document, 0).reviewer
     )
+
+
+@pytest.mark.parametrize("part", [0, 1])
+def test_a_campaign_is_founded_on_what_the_page_says(part: int) -> None:
+    made = Builder(part=part, changes={"specification": in_parts} if part else {})
+    listed = made.listed()
+    given = (listed["terms"], made.place.chain_id, listed["escrow"])
+    assert "0x" + second_audit.campaign_id(*given).hex() == listed["campaign"]
+    items, gold = second_audit.share(listed["specification"], listed["terms"]["part"])
+    entry = made.entries[0].struct
+    assert isinstance(entry, entries.Campaign)
+    assert (items["count"], items["root"]) == (entry.item_count, "0x" + entry.items.hex())
+    assert (gold["count"], gold["root"]) == (entry.gold_count, "0x" + entry.gold.hex())
+    assert listed["terms"]["brief"] == "0x" + second_audit.digest(listed["specification"]).hex()
+    assert listed["terms"]["labelPrice"] == listed["specification"]["payment"]["per_label"]
 
 
 def test_the_digests_of_a_matching_are_those_on_the_page() -> None:
@@ -152,15 +168,15 @@ def test_the_bounds_on_the_page_are_those_of_the_code(path: str, bounds: tuple[i
     low, high = bounds
     assert re.search(rf"`{path.split('__')[-1]}`[^|]*?(\| )?.*?{low:,} to {high:,}", SPECIFICATION)
     for value in bounds:
-        Specification.from_json(_document(**{path: value}))
+        Specification.from_json(_document(**{path: value}), 0)
     for value in (low - 1, high + 1, float(low)):
         with pytest.raises(BadInput):
-            Specification.from_json(_document(**{path: value}))
+            Specification.from_json(_document(**{path: value}), 0)
 
 
 def test_the_times_and_counts_on_the_page_are_those_of_the_code() -> None:
     most = 1 << 40
-    Specification.from_json(_document(opens_at=0, closes_at=most, items__count=90_000, gold__count=0))
+    Specification.from_json(_document(opens_at=0, closes_at=most, items__count=90_000, gold__count=0), 0)
     for changes in (
         {"opens_at": -1},
         {"closes_at": most + 1},
@@ -180,9 +196,9 @@ def test_the_times_and_counts_on_the_page_are_those_of_the_code() -> None:
         {"payment__per_label": str((1 << 64) // 5 * 4 + 5)},
     ):
         with pytest.raises(BadInput):
-            Specification.from_json(_document(**changes))
-    Specification.from_json(_document(title="x" * 20_000, skills=["x"] * 200, languages=[]))
-    Specification.from_json(_document(payment__per_label=str((1 << 64) // 5 * 4)))
+            Specification.from_json(_document(**changes), 0)
+    Specification.from_json(_document(title="x" * 20_000, skills=["x"] * 200, languages=[]), 0)
+    Specification.from_json(_document(payment__per_label=str((1 << 64) // 5 * 4)), 0)
 
 
 def test_the_sizes_on_the_page_are_those_of_the_code() -> None:
@@ -192,6 +208,6 @@ def test_the_sizes_on_the_page_are_those_of_the_code() -> None:
         in SPECIFICATION
     )
     labels = [str(n) for n in range(100)]
-    Specification.from_json(_document(schema__labels=labels, labels_per_item=400))
+    Specification.from_json(_document(schema__labels=labels, labels_per_item=400), 0)
     with pytest.raises(BadInput):
-        Specification.from_json(_document(schema__labels=labels, labels_per_item=401))
+        Specification.from_json(_document(schema__labels=labels, labels_per_item=401), 0)

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from ledger_service import payroll
 from ledger_service.audit import chain_reading
 from ledger_service.audit.auditor import Pins, audit
 from ledger_service.audit.chain_reading import ChainReader
@@ -92,7 +93,8 @@ def test_what_anybody_may_do_with_our_campaign_passes(world: ChainWorld, tmp_pat
     world.give(world.stranger, 1_000, world.token)
     world.on_escrow(world.stranger, "deposit", terms(made), 1)
     world.post(made, made.owed, len(made.entries))
-    world.on_escrow(world.stranger, "dispute", terms(made), b"\x01" * 32)
+    root = payroll.root(made.campaign, list(made.owed.items()))
+    world.on_escrow(world.stranger, "dispute", terms(made), 1, root, b"\x01" * 32)
     disputed = audited(world, made, tmp_path / "disputed")
     world.later(2 * DAY)
     world.on_escrow(world.stranger, "settle", terms(made))

@@ -159,6 +159,9 @@ CASES: dict[str, tuple[dict[str, Change], str, str]] = {
         "campaigns",
         "requester",
     ),
+    "terms with another price of a label": (
+        {"terms": field(0, label_price=49_999)}, "campaigns", "price of a label",
+    ),
     "terms for another brief": ({"terms": field(0, brief=ZERO)}, "campaigns", "brief"),
     "an assignment for too long": (
         {"assignment": field(3, due_at=NOW + 86_401)},

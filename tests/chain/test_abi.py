@@ -28,9 +28,11 @@ TERMS = Terms(
     window=86_400,
     deadline=1_900_000_000,
     bond=7,
+    label_price=5,
+    part=3,
     brief=bytes(range(32)),
 )
-TERMS_TYPE = "(address,address,address,address,uint16,uint32,uint40,uint128,bytes32)"
+TERMS_TYPE = "(address,address,address,address,uint16,uint32,uint40,uint128,uint64,uint32,bytes32)"
 
 
 def _log(topics: list[bytes], data: bytes) -> Log:
@@ -45,7 +47,7 @@ def test_calls_have_the_signature_s_selector_and_the_terms_words(artifacts: Arti
     many = escrow.claim_many(TERMS, [Claim(3, "0x" + "55" * 20, 9, (bytes(32), bytes(32)))])
     signature = f"claimMany({TERMS_TYPE},(uint256,address,uint256,bytes32[])[])"
     assert many[:4] == keccak256(signature.encode())[:4]
-    assert many[4 : 4 + 288] == TERMS.encode()
+    assert many[4 : 4 + 352] == TERMS.encode()
 
 
 def test_values_of_other_types_are_refused(artifacts: Artifacts) -> None:
@@ -72,30 +74,37 @@ def test_an_event_with_a_struct_is_decoded(artifacts: Artifacts) -> None:
     assert stored["id"] == "0x" + campaign.hex()
     assert stored["terms"] == [
         *("0x" + digits * 20 for digits in ("11", "22", "33", "44")),
-        *("250", "86400", "1900000000", "7"),
+        *("250", "86400", "1900000000", "7", "5", "3"),
         "0x" + bytes(range(32)).hex(),
     ]
     json.dumps(stored)
 
 
-@given(account=st.binary(min_size=20, max_size=20), amount=st.integers(0, 2**256 - 1))
-def test_claims_are_read_back(artifacts: Artifacts, account: bytes, amount: int) -> None:
-    topic = keccak256(b"Claimed(bytes32,address,uint256)")
-    log = _log([topic, bytes(32), bytes(12) + account], eth_abi.abi.encode(["uint256"], [amount]))
+ADDRESSES = st.binary(min_size=20, max_size=20)
+
+
+@given(account=ADDRESSES, to=ADDRESSES, amount=st.integers(0, 2**256 - 1))
+def test_claims_are_read_back(artifacts: Artifacts, account: bytes, to: bytes, amount: int) -> None:
+    topic = keccak256(b"Claimed(bytes32,address,address,uint256)")
+    data = eth_abi.abi.encode(["address", "uint256"], ["0x" + to.hex(), amount])
+    log = _log([topic, bytes(32), bytes(12) + account], data)
     event = artifacts["CampaignEscrow"].event(log)
     assert event is not None
-    assert event.args == {"id": bytes(32), "account": "0x" + account.hex(), "amount": amount}
+    assert event.args == {
+        "id": bytes(32), "account": "0x" + account.hex(), "to": "0x" + to.hex(), "amount": amount
+    }  # fmt: skip
 
 
 def test_events_of_others_are_none_and_malformed_ones_corrupt(artifacts: Artifacts) -> None:
     escrow = artifacts["CampaignEscrow"]
     assert escrow.event(_log([], b"")) is None
     assert escrow.event(_log([keccak256(b"Other()")], b"")) is None
-    topic = keccak256(b"Claimed(bytes32,address,uint256)")
+    topic = keccak256(b"Claimed(bytes32,address,address,uint256)")
     for topics, data in (
-        ([topic], bytes(32)),
-        ([topic, bytes(32), bytes(32)], bytes(31)),
-        ([topic, bytes(32), b"\x01" + bytes(31)], bytes(32)),
+        ([topic], bytes(64)),
+        ([topic, bytes(32), bytes(32)], bytes(63)),
+        ([topic, bytes(32), b"\x01" + bytes(31)], bytes(64)),
+        ([topic, bytes(32), bytes(32)], b"\x01" + bytes(63)),
     ):
         with pytest.raises(Corrupt, match="event Claimed"):
             escrow.event(_log(topics, data))

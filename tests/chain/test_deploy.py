@@ -7,11 +7,12 @@ import hashlib
 import pytest
 
 from ledger_service.chain.client import ChainClient
-from ledger_service.chain.contracts import CampaignEscrow, LocalToken, ProvenanceLog
+from ledger_service.chain.contracts import CampaignEscrow, DatasetRights, LocalToken, ProvenanceLog
 from ledger_service.chain.deploy import Deployment, deploy
 from ledger_service.chain.rpc import Reverted
 from ledger_service.chain.writer import ChainWriter
 from ledger_service.errors import Conflict, Unavailable
+from ledger_service.heads import Head, HeadProof
 from ledger_service.store.chain import State
 from ledger_service.terms import Terms, campaign_id
 from tests.chain.conftest import DEPTH
@@ -41,7 +42,8 @@ def test_the_contracts_are_deployed_and_know_each_other(world: World) -> None:
     assert log.latest(world.client) is None
     assert escrow.provenance(world.client) == found.provenance_log
     assert LocalToken(world.artifacts, found.token).balance_of(world.client, found.operator) == 0
-    assert world.intent("deploy/escrow").state is State.FINAL
+    assert DatasetRights(world.artifacts, found.dataset_rights).escrow(world.client) == found.escrow
+    assert world.intent("deploy/dataset-rights").state is State.FINAL
     first = world.client.code(found.provenance_log, found.block)
     assert first
     assert not world.client.code(found.provenance_log, found.block - 1)
@@ -56,17 +58,14 @@ def test_a_deployment_that_is_done_is_read_from_the_rows(world: World) -> None:
 
 @pytest.mark.parametrize("point", ["signed", "committed", "sent"])
 def test_a_deployment_that_crashed_goes_on(world: World, point: str) -> None:
-    for _ in range(3):  # three processes end at this point, the fourth is left alone
+    for _ in range(4):  # four processes end at this point, the fifth is left alone
         with pytest.raises(Crash):
             _deploy(world, world.writer(crash_at=point))
     found = _deploy(world, world.writer())
-    assert world.spent() == 3
+    assert world.spent() == 4
     assert world.client.code(found.escrow)
-    assert [len(world.attempts(f"deploy/{name}")) for name in ("provenance-log", "token", "escrow")] == [
-        1,
-        1,
-        1,
-    ]
+    names = ("provenance-log", "token", "escrow", "dataset-rights")
+    assert [len(world.attempts(f"deploy/{name}")) for name in names] == [1, 1, 1, 1]
 
 
 def test_a_deployment_without_money_gives_up_with_the_reason_and_goes_on_later(world: World) -> None:
@@ -94,11 +93,11 @@ def test_a_head_is_anchored_through_the_writer(world: World) -> None:
     head = log.latest(world.client)
     assert head is not None
     assert (head.size, head.root) == HEAD
-    assert head == log.head(world.client, 1)
+    log.check_head(world.client, HeadProof(head, 0, ()))
     assert world.intent("anchor/1 again").state is State.REJECTED
     assert "SizeNotGrowing(size=1, latest=1)" in str(world.intent("anchor/1 again").error)
     with pytest.raises(Reverted):
-        log.head(world.client, 2)
+        log.check_head(world.client, HeadProof(Head(2, *HEAD[1:], head.time), 1, ()))
 
 
 def test_a_campaign_has_the_same_id_here_and_there(world: World) -> None:
@@ -123,6 +122,8 @@ def _terms(world: World, found: Deployment) -> Terms:
         window=86_400,
         deadline=world.client.head().timestamp + 1_000,
         bond=0,
+        label_price=0,
+        part=0,
         brief=bytes(range(32)),
     )
 

@@ -10,7 +10,15 @@ import pytest
 from sqlalchemy import Engine
 
 from ledger_service import payroll
-from ledger_service.chain.contracts import CampaignEscrow, Claim, LocalToken, ProvenanceLog, Stage
+from ledger_service.chain.contracts import (
+    CampaignEscrow,
+    Claim,
+    Head,
+    HeadProof,
+    LocalToken,
+    ProvenanceLog,
+    Stage,
+)
 from ledger_service.chain.deploy import deploy
 from ledger_service.chain.rpc import Reverted
 from ledger_service.chain.signer import LocalSigner
@@ -113,6 +121,8 @@ def campaign(world: World, database: Engine) -> Campaign:
         window=DAY,
         deadline=world.client.head().timestamp + 3 * DAY,
         bond=0,
+        label_price=0,
+        part=0,
         brief=bytes(range(32)),
     )
     return Campaign(
@@ -163,7 +173,17 @@ def test_a_campaign_is_funded_paid_and_refunded(campaign: Campaign) -> None:
     assert (state.closed, state.stage, state.epoch) == (True, Stage.EMPTY, 1)
 
     events = campaign.events()
-    names = ["Opened", "Deposited", "Anchored", "Posted", "Settled", "Claimed", "Claimed", "Claimed"]
+    names = [
+        "OperatorChanged",
+        "Opened",
+        "Deposited",
+        "Anchored",
+        "Posted",
+        "Settled",
+        "Claimed",
+        "Claimed",
+        "Claimed",
+    ]
     assert [name for name, _ in events] == [*names, "FeeCollected", "Refunded"]
     by_name = dict(events)
     root = "0x" + payroll.root(campaign.id, owed).hex()
@@ -172,7 +192,11 @@ def test_a_campaign_is_funded_paid_and_refunded(campaign: Campaign) -> None:
         "epoch": "1", "root": root, "total": "600", "count": "3", "evidence": "1"
     }  # fmt: skip
     assert by_name["Settled"] == about | {"epoch": "1", "root": root, "total": "600"}
-    assert by_name["Anchored"] == {"size": "1", "root": "0x" + ENTRY.hex()}
+    head = campaign.log.latest(client)
+    assert head is not None
+    assert by_name["Anchored"] == {"size": "1", "root": "0x" + ENTRY.hex(), "time": str(head.time)}
+    operator_of_the_log = {"former": "0x" + "00" * 20, "next": campaign.terms.operator}
+    assert by_name["OperatorChanged"] == operator_of_the_log
     assert by_name["Refunded"] == about | {"requester": campaign.terms.requester, "amount": "340"}
     assert by_name["Opened"]["terms"] == [
         value if isinstance(value, str) else str(value) for value in campaign.terms.to_json().values()
@@ -186,15 +210,16 @@ def test_a_disputed_payroll_is_void_when_the_arbiter_says_so(campaign: Campaign)
     campaign.terms = replace(campaign.terms, arbiter=wallet.address)
     campaign.fund(1_000)
     entries = payroll.encode_entries([payroll.PayrollEntry("0x" + "77" * 20, 0, 5)])
+    root = payroll.root(campaign.id, [("0x" + "77" * 20, 5)])
     campaign.do(campaign.operator, "anchor", campaign.log.anchor(1, ENTRY, []), campaign.log.address)
     campaign.do(campaign.operator, "post", campaign.escrow.post(campaign.terms, entries, 1))
-    campaign.do(campaign.requester, "dispute", campaign.escrow.dispute(campaign.terms, bytes(32)))
+    campaign.do(campaign.requester, "dispute", campaign.escrow.dispute(campaign.terms, 1, root, bytes(32)))
     assert campaign.state() is Stage.DISPUTED
-    campaign.do(arbiter, "rule", campaign.escrow.rule(campaign.terms, uphold=True))
+    campaign.do(arbiter, "rule", campaign.escrow.rule(campaign.terms, 1, root, uphold=True))
     assert campaign.state() is Stage.EMPTY
     names = [name for name, _ in campaign.events()]
-    assert names[:5] == ["Opened", "Deposited", "Anchored", "Posted", "Disputed"]
-    assert {"Ruled", "Voided"} <= set(names[5:])
+    assert names[:6] == ["OperatorChanged", "Opened", "Deposited", "Anchored", "Posted", "Disputed"]
+    assert {"Ruled", "Voided"} <= set(names[6:])
     assert "Settled" not in names
 
 
@@ -204,11 +229,12 @@ def test_the_time_at_which_a_payroll_settles_is_the_contracts(campaign: Campaign
     assert escrow.campaign(client, campaign.id).settles_at(terms.window) is None
     campaign.fund(1_000)
     entries = payroll.encode_entries([payroll.PayrollEntry("0x" + "77" * 20, 0, 5)])
+    root = payroll.root(campaign.id, [("0x" + "77" * 20, 5)])
     campaign.do(campaign.operator, "anchor", campaign.log.anchor(1, ENTRY, []), campaign.log.address)
     campaign.do(campaign.operator, "post", escrow.post(terms, entries, 1))
     if disputed:
         campaign.after(1_000)
-        campaign.do(campaign.requester, "dispute", escrow.dispute(terms, bytes(32)))
+        campaign.do(campaign.requester, "dispute", escrow.dispute(terms, 1, root, bytes(32)))
     settles_at = escrow.campaign(client, campaign.id).settles_at(terms.window)
     assert settles_at is not None
     campaign.operator.enqueue("early", escrow.address, escrow.settle(terms))
@@ -237,4 +263,4 @@ def test_a_payroll_that_the_contract_cannot_rebuild_takes_no_nonce(campaign: Cam
 
 def test_a_view_that_reverts_is_told_apart(campaign: Campaign) -> None:
     with pytest.raises(Reverted):
-        campaign.log.head(campaign.operator.client, 1)
+        campaign.log.check_head(campaign.operator.client, HeadProof(Head(1, ENTRY, 1), 0, ()))

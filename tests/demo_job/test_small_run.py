@@ -45,9 +45,10 @@ def crowd(tmp_path: Path) -> Path:
     return folder
 
 
-def check_figures(found: dict[str, Any]) -> None:
+def check_figures(found: dict[str, Any], parts: int = 1) -> None:
     """What has to hold between the figures of any run."""
     assert found["ok"] is True
+    assert found["parts"] == parts
     assert found["failed"] == {}
     assert all(found["checks"].values())
     labels = found["labels"]
@@ -67,7 +68,7 @@ def check_figures(found: dict[str, Any]) -> None:
     assert found["log_size"] > 1 + found["workers"] + 3 * labels + found["items"] + 2
     assert found["gas_per_label"] == round(found["gas_total"] / labels, 1)
     assert found["gas_deployment"] > 1_000_000
-    assert 0 < found["workers_paid"] <= found["payments_verified"] <= found["workers"]
+    assert 0 < found["workers_paid"] <= found["payments_verified"] <= parts * found["workers"]
     assert sum(found["rejected_by"].values()) == found["labels_rejected"]
     before = ["start", "publish", "join", "match", "label", "judge"]
     after = ["claim", "refund", "download", "verify", "audit", "conclude"]
@@ -82,6 +83,20 @@ def test_a_small_run_on_digits_adds_up(start_demo: Start, place: Path) -> None:
     assert 0 <= found["accuracy_inferred"] <= 1
     assert processes_of(place) == []
     assert not list((place / "state").iterdir())
+
+
+def test_a_run_in_parts_adds_up_over_all_of_them(start_demo: Start) -> None:
+    found = finish(start_demo("--items", "14", "--labels-per-item", "3", "--parts", "3", "--json"))
+    check_figures(found, parts=3)
+    assert (found["items"], found["labels"]) == (14, 42)
+
+
+def test_more_parts_than_items_are_refused_before_anything_starts(start_demo: Start, place: Path) -> None:
+    process = start_demo("--items", "3", "--parts", "4")
+    _, err = process.communicate(timeout=PATIENCE)
+    assert process.returncode == 2
+    assert "--parts is 1 to 3" in err
+    assert not (place / "state").exists()
 
 
 def test_a_replayed_crowd_gives_its_own_answers_and_nothing_else(start_demo: Start, crowd: Path) -> None:

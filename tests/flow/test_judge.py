@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 
 import pytest
 from sqlalchemy import text
@@ -174,6 +175,24 @@ def test_anchors_follow_one_another_by_proof(world: World, ask: Ask) -> None:
         verify_consistency(first, second, root1, head.root, tree.consistency_proof(first))
 
 
+def test_a_head_that_was_on_its_way_goes_on_with_the_log_s_new_key(world: World, ask: Ask) -> None:
+    anchored(world)
+    world.publish(world.ask(items=3, title="Another"))
+    with world.store.begin() as uow:
+        size = anchor.anchor(uow, world.ledger)
+        assert size is not None
+        (sent,) = [one for one in uow.intents.queued(world.ledger.lane, 10) if one.key == f"anchor:{size}"]
+    new = replace(world.ledger, lane=replace(world.ledger.lane, account=wallet("new operator").address))
+    with world.store.begin() as uow:
+        assert anchor.anchored(uow, new) is None
+        assert anchor.anchor(uow, new) == size
+        (again,) = uow.intents.queued(new.lane, 10)
+        assert (again.key, again.to, again.data) == (sent.key, sent.to, sent.data)
+    with world.store.begin() as uow:
+        assert anchor.anchor(uow, new) is None, "it is on its way now"
+        assert len(uow.intents.queued(new.lane, 10)) == 1
+
+
 def test_another_root_on_the_chain_than_the_one_sent_is_an_alarm(world: World, ask: Ask) -> None:
     with world.store.begin() as uow:
         size = anchor.anchor(uow, world.ledger)
@@ -201,7 +220,9 @@ def test_the_way_from_posted_to_finished_follows_the_chain(world: World, ask: As
     with world.store.begin() as uow:
         assert settle.post(uow, world.ledger, ask.campaign)
         assert not settle.posted(uow, world.ledger, ask.campaign)
-    world.event("Posted", id=name, epoch="1")
+        row = uow.payouts.payroll(ask.campaign)
+    assert row is not None
+    world.event("Posted", id=name, epoch="1", root="0x" + row.root.hex())
     with world.store.begin() as uow:
         assert settle.posted(uow, world.ledger, ask.campaign)
         settle.close_window(uow, world.ledger, ask.campaign)

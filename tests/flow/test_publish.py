@@ -54,6 +54,7 @@ def test_somebody_elses_signature_makes_no_draft(world: World) -> None:
         ({"operator": wallet("stranger").address}, "name the operator"),
         ({"fee_bps": 1}, "basis points"),
         ({"bond": 0}, "bond"),
+        ({"label_price": 49_999}, "price of a label"),
         ({"arbiter": wallet("friend of the requester").address}, "arbiter"),
         ({"token": "0x" + "ee" * 20}, "pay in"),
         ({"brief": bytes(32)}, "brief"),
@@ -158,7 +159,7 @@ def test_gold_outside_the_schema_is_refused(world: World) -> None:
 def test_a_campaign_opens_only_with_its_whole_budget(world: World) -> None:
     ask = world.ask()
     world.publish(ask)
-    budget = Specification.from_json(ask.document).budget(250)
+    budget = Specification.from_json(ask.document, 0).budget(250)
     assert budget == 6 * 2 * 60_000 * 10_250 // 10_000
     world.event("Deposited", id="0x" + ask.campaign.hex(), amount=str(budget - 1))
     with world.store.begin() as uow:

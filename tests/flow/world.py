@@ -7,13 +7,13 @@ from __future__ import annotations
 
 import hashlib
 import itertools
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 from sqlalchemy import Engine
 
-from ledger_service import entries
+from ledger_service import commitments, entries
 from ledger_service.chain import contracts
 from ledger_service.chain.abi import load_artifacts
 from ledger_service.chain.compile import compile_contracts
@@ -38,6 +38,7 @@ CHAIN = 31337
 LOG = "0x5fbdb2315678afecb367f032d93f642f64180aa3"
 ESCROW = "0xe7f1725e7734ce288f8367e1bb143e90bb3f0512"
 TOKEN = "0x9fe46736679d2d9a65f0992f2272de9f3c7fa6e0"
+RIGHTS = "0xcf7ed3acca5a467e9e704c703e8d87f634fb0fc9"
 START = 1_800_000_000
 LABELS = ["cat", "dog", "eel"]
 
@@ -115,9 +116,11 @@ class World:
             uow.log.initialise()
             ChainEvents(uow.connection).begin(CHAIN, bytes(32), 0)
 
-    def ask(self, items: int = 6, labels_per_item: int = 2, gold: int = 2, **changes: Any) -> Ask:
+    def ask(
+        self, items: int = 6, labels_per_item: int = 2, gold: int = 2, name: str = "animal", **changes: Any
+    ) -> Ask:
         """A campaign of `items` texts; the right answer of item i is label i modulo 3."""
-        openings = [opening({"text": f"animal {i}"}, f"item {i}") for i in range(items)]
+        openings = [opening({"text": f"{name} {i}"}, f"item {i}") for i in range(items)]
         known = [
             publish.GoldAnswer(
                 openings[i].commitment, opening({"label": LABELS[i % len(LABELS)]}, f"gold {i}")
@@ -154,13 +157,27 @@ class World:
             window=86_400,
             deadline=START + 2 * 86_400,
             bond=1_000_000,
-            brief=Specification.from_json(document).digest,
+            label_price=50_000,
+            part=0,
+            brief=commitments.digest(document),
         )
         return Ask(terms, document, openings, known)
 
+    def ask_in_parts(self, count: int, **given: Any) -> list[Ask]:
+        """Campaigns of one specification, each with items of its own."""
+        asks = [self.ask(name=f"animal of part {part}", **given) for part in range(count)]
+        shared = {name: value for name, value in asks[0].document.items() if name not in ("items", "gold")}
+        parts = [{name: ask.document[name] for name in ("items", "gold")} for ask in asks]
+        document = shared | {"parts": parts}
+        brief = commitments.digest(document)
+        return [
+            replace(ask, terms=replace(ask.terms, brief=brief, part=part), document=document)
+            for part, ask in enumerate(asks)
+        ]
+
     def draft(self, ask: Ask, *, signer: Wallet | None = None, **overrides: Any) -> bytes:
         """Send the terms and the signed entry."""
-        spec = Specification.from_json(ask.document)
+        spec = Specification.from_json(ask.document, ask.terms.part)
         struct = publish.campaign_struct(ask.campaign, self.requester.address, spec, self.clock.now())
         signature = (signer or self.requester).sign(entries.digest(struct, self.ledger.domain))
         given: dict[str, Any] = {
@@ -200,7 +217,7 @@ class World:
     def open(self, ask: Ask) -> None:
         """Publish, and let the deposit arrive."""
         self.publish(ask)
-        budget = Specification.from_json(ask.document).budget(ask.terms.fee_bps)
+        budget = Specification.from_json(ask.document, ask.terms.part).budget(ask.terms.fee_bps)
         self.event(
             "Deposited", id="0x" + ask.campaign.hex(), amount=str(budget), **{"from": self.requester.address}
         )

@@ -1,4 +1,4 @@
-"""The contracts: their own test suite, their format, and what they share with the Python side."""
+"""The contracts: their own test suite, and what they share with the Python side."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def forge(*arguments: str) -> str:
         env={**os.environ, "PATH": path},
         capture_output=True,
         text=True,
-        timeout=600,
+        timeout=1_200,
         check=False,
     )
     assert done.returncode == 0, done.stdout + done.stderr
@@ -36,15 +36,13 @@ def forge(*arguments: str) -> str:
 def test_the_contracts_pass_their_own_tests() -> None:
     summary = re.search(r"(\d+) tests passed, 0 failed, 0 skipped", forge("test"))
     assert summary is not None
-    assert int(summary[1]) > 100
-
-
-def test_the_contracts_are_formatted() -> None:
-    forge("fmt", "--check")
+    assert int(summary[1]) > 600  # or forge no longer sees them all
 
 
 @pytest.mark.parametrize(
-    "kind", [entries.Assignment, entries.Label, entries.Reputation, entries.Payout], ids=lambda k: k.__name__
+    "kind",
+    [entries.Assignment, entries.Label, entries.Reputation, entries.Payout, entries.Dataset],
+    ids=lambda k: k.__name__,
 )
 def test_chain_and_service_agree_on_an_entry_type(kind: type[entries.Struct]) -> None:
     source = (ROOT / "contracts" / "src" / "libraries" / "Entries.sol").read_text()

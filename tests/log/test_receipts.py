@@ -20,7 +20,7 @@ from ledger_service.signing import Wallet
 
 DOMAIN = Domain(31337, "0x" + "5f" * 20)
 OPERATOR, OTHER = Wallet(b"\x01" * 32), Wallet(b"\x02" * 32)
-RECEIPT = promise(b"\xaa" * 32, 1_770_000_000, DOMAIN, OPERATOR)
+RECEIPT = promise(b"\xaa" * 32, 7, 1_770_000_000, DOMAIN, OPERATOR)
 STATEMENT = Statement(b"\xcc" * 32, OTHER.address, 110_000, 1, b"\xdd" * 32)
 
 
@@ -33,8 +33,9 @@ def test_a_receipt_is_checked_against_the_operator() -> None:
 @pytest.mark.parametrize(
     "other",
     [
-        replace(RECEIPT, receipt=Receipt(b"\xab" * 32, 1_770_000_000)),
-        replace(RECEIPT, receipt=Receipt(b"\xaa" * 32, 1_770_000_001)),
+        replace(RECEIPT, receipt=Receipt(b"\xab" * 32, 7, 1_770_000_000)),
+        replace(RECEIPT, receipt=Receipt(b"\xaa" * 32, 8, 1_770_000_000)),
+        replace(RECEIPT, receipt=Receipt(b"\xaa" * 32, 7, 1_770_000_001)),
         replace(RECEIPT, operator=OTHER.address),
         replace(RECEIPT, signature=RECEIPT.signature[:-1] + b"\x00"),
         replace(RECEIPT, signature=b""),
@@ -52,7 +53,7 @@ def test_a_receipt_is_of_one_log() -> None:
 
 def test_receipts_round_trip_through_json() -> None:
     value = RECEIPT.to_json()
-    assert set(value) == {"leaf", "deadline", "operator", "signature"}
+    assert set(value) == {"leaf", "index", "deadline", "operator", "signature"}
     assert SignedReceipt.from_json(value) == RECEIPT
 
 
@@ -62,6 +63,8 @@ def test_receipts_round_trip_through_json() -> None:
         {"leaf": "0xAA"},
         {"leaf": "aa" * 32},
         {"leaf": "0x" + "AA" * 32},
+        {"index": -1},
+        {"index": "7"},
         {"deadline": "1770000000"},
         {"deadline": True},
         {"deadline": -1},

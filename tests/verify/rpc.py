@@ -17,7 +17,9 @@ class Refusal(Exception):
 
 
 @contextmanager
-def endpoint(answer: Answer) -> Iterator[tuple[str, list[tuple[str, list[Any]]]]]:
+def endpoint(
+    answer: Answer, *, refusal_status: int = 200
+) -> Iterator[tuple[str, list[tuple[str, list[Any]]]]]:
     """Serve; yields the URL and the list of calls received. Bytes are sent as they are."""
     calls: list[tuple[str, list[Any]]] = []
 
@@ -25,15 +27,17 @@ def endpoint(answer: Answer) -> Iterator[tuple[str, list[tuple[str, list[Any]]]]
         def do_POST(self) -> None:
             request = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
             calls.append((request["method"], request["params"]))
+            status = 200
             try:
                 found = answer(request["method"], request["params"])
                 body = {"jsonrpc": "2.0", "id": request["id"], "result": found}
             except Refusal as error:
                 body = {"jsonrpc": "2.0", "id": request["id"], "error": error.args[0]}
+                status = refusal_status
             if isinstance(body.get("result"), Iterator):
                 return self.drip(found)
             raw = found if isinstance(body.get("result"), bytes) else json.dumps(body).encode()
-            self.send_response(302 if raw.startswith(b"Location") else 200)
+            self.send_response(302 if raw.startswith(b"Location") else status)
             if raw.startswith(b"Location"):
                 self.send_header("Location", "/elsewhere")
             self.end_headers()

@@ -10,13 +10,17 @@ import pytest
 
 from ledger_service.errors import BadInput, Unavailable, VerificationError
 from ledger_service.log.tree import Tree
-from ledger_service.signing import keccak256
+from ledger_service.signing import Wallet, keccak256
+from ledger_service.verify import anchored
 from ledger_service.verify.anchors import NO_PAYROLL_NOTE, PENDING_NOTE
-from ledger_service.verify.chain import MAX_ANSWER_BYTES, JsonRpcChain
+from ledger_service.verify.chain import JsonRpcChain
+from ledger_service.verify.endpoint import MAX_ANSWER_BYTES
 from ledger_service.verify.verdict import Memory
 from ledger_service.verify.verifier import CHAIN_NOTE, KEY_NOTE, verify_bundle
 from tests.verify.rpc import Refusal, endpoint
 from tests.verify.world import ESCROW, LOG_ADDRESS, World, seeded, show
+
+OTHER = Wallet(seeded("somebody else"))
 
 
 def word(value: int | bytes | str) -> bytes:
@@ -29,12 +33,18 @@ def selector(signature: str) -> str:
     return "0x" + keccak256(signature.encode())[:4].hex()
 
 
+NEWEST = 1_000_000
+CREATED_IN = 100
+
+
 class Chain:
-    """Answers as the contracts would: ABI by ABI word."""
+    """Answers as the contracts would: ABI by ABI word. Heads by size; each came in block 1,000 + size."""
 
     def __init__(self, world: World) -> None:
         self.chain_id = "0x7a69"
         self.heads = {world.size: world.tree.root(world.size)}
+        self.oldest = 0
+        self.most_blocks = 1 << 60
         self.root = bytes.fromhex(world.payment_openings()["payroll"]["root"][2:])
         self.settled = (self.root, 300_000, 3)
         self.pending: tuple[bytes, int, int] | None = None
@@ -45,29 +55,60 @@ class Chain:
     def __call__(self, method: str, params: list[Any]) -> Any:
         if method == "eth_chainId":
             return self.chain_id
+        if method == "eth_getBlockByNumber":
+            assert params == ["finalized", False]
+            return {"number": hex(NEWEST), "hash": show(bytes(32))}
+        if method == "eth_getLogs":
+            return self.logs(params[0])
         assert method == "eth_call"
         call, block = params
         assert block == "finalized"
         name, argument = call["data"][:10], bytes.fromhex(call["data"][10:])
-        if (call["to"], name) == (LOG_ADDRESS, selector("head(uint64)")):
-            return self.head(int.from_bytes(argument, "big"), argument)
+        if (call["to"], name, argument) == (LOG_ADDRESS, selector("latest()"), b""):
+            latest = max(self.heads, default=0)
+            return show(
+                word(latest) + self.heads.get(latest, bytes(32)) + word(1_770_001_000 if latest else 0)
+            )
         assert call["to"] == ESCROW
         if name == selector("provenance()"):
             return show(word(self.provenance))
         assert (name, argument) == (selector("campaign(bytes32)"), self.campaign)
         return show(b"".join(map(word, self.struct())))
 
-    def head(self, size: int, argument: bytes) -> str:
-        if size not in self.heads:
-            data = selector("NotAnchored(uint64)") + argument.hex()
-            raise Refusal({"code": 3, "message": "execution reverted", "data": data})
-        return show(self.heads[size] + word(1_770_001_000))
+    def events(self) -> list[dict[str, Any]]:
+        """All events of the log, oldest first."""
+        created = self.event(CREATED_IN, [anchored.OPERATOR_CHANGED, bytes(32), word(OTHER.address)], b"")
+        heads = [
+            self.event(1_000 + size, [anchored.ANCHORED, word(size)], root + word(1_770_000_000 + size))
+            for size, root in sorted(self.heads.items())
+        ]
+        return [created, *heads]
+
+    def event(self, block: int, topics: list[bytes], raw: bytes) -> dict[str, Any]:
+        place = {"blockNumber": hex(block), "removed": False}
+        return place | {
+            "address": LOG_ADDRESS,
+            "topics": [show(topic) for topic in topics],
+            "data": show(raw),
+        }
+
+    def logs(self, query: dict[str, Any]) -> list[dict[str, Any]]:
+        first, last = int(query["fromBlock"], 16), int(query["toBlock"], 16)
+        if last - first >= self.most_blocks:
+            raise Refusal({"code": -32005, "message": "too many blocks"})
+        assert query["address"] == LOG_ADDRESS
+        return [
+            event
+            for event in self.events()
+            if max(first, self.oldest) <= int(event["blockNumber"], 16) <= last
+            and all(topic in wanted for topic, wanted in zip(event["topics"], query["topics"], strict=False))
+        ]
 
     def struct(self) -> list[int | bytes]:
         pending = self.pending or (b"", 0, 0)
         return [
-            *self.settled, 2, int(self.pending is not None), 0, *pending, 1_770_001_100,
-            400_000, 0, 0, 0, 0, 0, self.evidence,
+            *self.settled, 2, int(self.pending is not None), 0, 0, 0, *pending, 1_770_001_100, self.evidence,
+            0, 400_000, 0, 0, 0, 0, 0,
         ]  # fmt: skip
 
 
@@ -115,14 +156,132 @@ def test_another_chain_is_refused(world: World, chain: Chain, kind: str, step: i
     refused(getattr(world, f"{kind}_bundle")(), chain, step, "chain id")
 
 
-def test_a_head_that_is_not_anchored_is_refused(world: World, chain: Chain) -> None:
-    chain.heads = {world.size + 1: seeded("root")}
+@pytest.mark.parametrize("sizes", [(), (-1,), (1,), (-1, 1), (-1, 1, 2)])
+def test_a_head_that_is_not_anchored_is_refused(world: World, chain: Chain, sizes: tuple[int, ...]) -> None:
+    """None at all, only smaller ones, only larger ones, or both."""
+    chain.heads = {world.size + more: seeded("root") for more in sizes}
     refused(world.label_bundle(), chain, 14, "anchored head")
 
 
-def test_another_root_at_this_size_is_refused(world: World, chain: Chain) -> None:
-    chain.heads = {world.size: Tree([seeded("leaf")]).root()}
+@pytest.mark.parametrize("later", [(), (1,), (1, 2, 50)])
+def test_another_root_at_this_size_is_refused(world: World, chain: Chain, later: tuple[int, ...]) -> None:
+    chain.heads = {world.size + more: seeded("root") for more in later}
+    chain.heads[world.size] = Tree([seeded("leaf")]).root()
     refused(world.label_bundle(), chain, 14, "root of the anchored head")
+
+
+@pytest.mark.parametrize("most_blocks", [1 << 60, 300_000, 1_000])
+def test_a_head_before_the_latest_is_found_by_its_event(world: World, chain: Chain, most_blocks: int) -> None:
+    chain.heads |= {world.size + more: seeded("root") for more in (1, 2, 50)}
+    chain.most_blocks = most_blocks
+    assert verdict_notes(world.label_bundle(), chain) == (KEY_NOTE,)
+    with endpoint(chain) as (url, calls):
+        head = JsonRpcChain(url).head(LOG_ADDRESS, world.size)
+        assert head is not None
+        assert (head.root, head.time) == (chain.heads[world.size], 1_770_000_000 + world.size)
+    asked = [params[0] for method, params in calls if method == "eth_getLogs"]
+    spans = [int(query["toBlock"], 16) - int(query["fromBlock"], 16) + 1 for query in asked]
+    assert sum(span <= most_blocks for span in spans) <= NEWEST // (most_blocks // 2) + 1
+    assert len(asked) < anchored.MAX_QUESTIONS
+
+
+def test_a_search_is_not_begun_before_the_block_that_is_named(world: World, chain: Chain) -> None:
+    chain.heads[world.size + 1] = seeded("root")
+    with endpoint(chain) as (url, calls):
+        assert JsonRpcChain(url, from_block=CREATED_IN).head(LOG_ADDRESS, world.size) is not None
+    (query,) = [params[0] for method, params in calls if method == "eth_getLogs"]
+    assert (query["fromBlock"], query["toBlock"]) == (hex(CREATED_IN), hex(NEWEST))
+
+
+@pytest.mark.parametrize("from_block", [0, CREATED_IN, CREATED_IN + 1, 2_000, NEWEST + 1])
+def test_that_there_is_no_head_is_said_only_by_who_has_all_events(
+    world: World, chain: Chain, from_block: int
+) -> None:
+    chain.heads = {world.size + 1: seeded("root")}
+    with endpoint(chain) as (url, _):
+        reader = JsonRpcChain(url, from_block=from_block)
+        if from_block <= CREATED_IN:
+            assert reader.head(LOG_ADDRESS, world.size) is None
+        else:
+            with pytest.raises(Unavailable, match=r"from its creation on|is at block"):
+                reader.head(LOG_ADDRESS, world.size)
+
+
+def test_a_node_that_has_thrown_old_events_away_is_unavailable(world: World, chain: Chain) -> None:
+    """It answers with an empty list, which looks like "never anchored"."""
+    chain.heads[world.size + 1] = seeded("root")
+    chain.oldest = NEWEST // 2
+    with endpoint(chain) as (url, _), pytest.raises(Unavailable, match="from its creation on"):
+        verify_bundle(world.label_bundle(), chain=JsonRpcChain(url))
+
+
+def test_a_node_that_answers_for_single_blocks_only_is_given_up(
+    world: World, chain: Chain, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(anchored, "MAX_QUESTIONS", 60)
+    chain.heads[world.size + 1] = seeded("root")
+    for most, words in ((1, "60 questions"), (0, "too many blocks")):
+        chain.most_blocks = most
+        with endpoint(chain) as (url, calls), pytest.raises(Unavailable, match=words):
+            verify_bundle(world.label_bundle(), chain=JsonRpcChain(url))
+        assert sum(method == "eth_getLogs" for method, _ in calls) <= 60
+
+
+def with_log(world: World, change: Callable[[list[dict[str, Any]]], Any]) -> Callable[..., Any]:
+    """A node whose answers to eth_getLogs are changed on the way."""
+    chain = Chain(world)
+    chain.heads[world.size + 1] = seeded("root")
+    return lambda method, params: (
+        change(chain(method, params)) if method == "eth_getLogs" else chain(method, params)
+    )
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda events: events + events[-1:],
+        lambda events: events[:1] + events,
+        lambda events: None,
+        lambda events: {"logs": events},
+        lambda events: ["0x"],
+        lambda events: [events[-1] | {"removed": True}],
+        lambda events: [events[-1] | {"address": OTHER.address}],
+        lambda events: [events[-1] | {"address": LOG_ADDRESS + "00"}],
+        lambda events: [events[-1] | {"address": None}],
+        lambda events: [events[-1] | {"blockNumber": hex(NEWEST + 1)}],
+        lambda events: [events[-1] | {"blockNumber": 5}],
+        lambda events: [{name: value for name, value in events[-1].items() if name != "blockNumber"}],
+        lambda events: [events[-1] | {"topics": events[-1]["topics"][:1]}],
+        lambda events: [events[-1] | {"topics": events[-1]["topics"][::-1]}],
+        lambda events: [events[-1] | {"topics": "0x" + "00" * 64}],
+        lambda events: [events[-1] | {"topics": [events[-1]["topics"][0], show(word(7))]}],
+        lambda events: [events[-1] | {"topics": [show(seeded("kind")), events[-1]["topics"][1]]}],
+        lambda events: [events[-1] | {"data": events[-1]["data"] + "00"}],
+        lambda events: [events[-1] | {"data": events[-1]["data"][:-64]}],
+        lambda events: [events[-1] | {"data": 7}],
+    ],
+)
+def test_events_that_make_no_sense_are_no_answer(
+    world: World, change: Callable[[list[dict[str, Any]]], Any]
+) -> None:
+    with endpoint(with_log(world, change)) as (url, _), pytest.raises(Unavailable):
+        verify_bundle(world.label_bundle(), chain=JsonRpcChain(url))
+
+
+def test_an_event_of_another_root_is_refused(world: World) -> None:
+    other = show(seeded("root") + word(1))
+    changed = with_log(world, lambda events: [event | {"data": other} for event in events])
+    refused(world.label_bundle(), changed, 14, "root of the anchored head")
+
+
+def test_refusals_that_come_with_an_error_status_are_refusals(world: World, chain: Chain) -> None:
+    """Many public endpoints answer a question for too many blocks with status 400 and a JSON-RPC error."""
+    chain.heads[world.size + 1] = seeded("root")
+    chain.most_blocks = NEWEST // 3
+    with endpoint(chain, refusal_status=400) as (url, _):
+        assert verify_bundle(world.label_bundle(), chain=JsonRpcChain(url)).notes == (KEY_NOTE,)
+    with endpoint(chain, refusal_status=503) as (url, _), pytest.raises(Unavailable, match="503"):
+        verify_bundle(world.label_bundle(), chain=JsonRpcChain(url))
 
 
 def test_another_payroll_is_refused(world: World, chain: Chain) -> None:
@@ -170,23 +329,14 @@ def test_what_bundles_share_is_asked_once(world: World, chain: Chain) -> None:
     ],
 )  # fmt: skip
 def test_an_endpoint_that_makes_no_sense_is_unavailable(world: World, chain: Chain, answer: bytes) -> None:
-    for spoil in ("eth_chainId", "eth_call"):
+    chain.heads[world.size + 1] = seeded("root")
+    for spoil in ("eth_chainId", "eth_call", "eth_getBlockByNumber", "eth_getLogs"):
 
         def spoilt(method: str, params: list[Any], spoil: str = spoil) -> Any:
             return answer if method == spoil else chain(method, params)
 
         with endpoint(spoilt) as (url, _), pytest.raises(Unavailable):
             verify_bundle(world.payment_bundle(), chain=JsonRpcChain(url))
-
-
-def test_a_revert_of_another_kind_is_not_taken_for_a_missing_head(world: World) -> None:
-    def reverting(method: str, params: list[Any]) -> Any:
-        if method == "eth_chainId":
-            return "0x7a69"
-        raise Refusal({"code": 3, "data": selector("NotAnchored(uint64)") + word(7).hex()})
-
-    with endpoint(reverting) as (url, _), pytest.raises(Unavailable):
-        verify_bundle(world.label_bundle(), chain=JsonRpcChain(url))
 
 
 def test_an_endpoint_that_is_not_there_is_unavailable(world: World, chain: Chain) -> None:

@@ -12,7 +12,7 @@ import pytest
 
 from ledger_service import entries, terms
 from ledger_service.entries import Receipt, Statement, Struct
-from ledger_service.verify import label, payment
+from ledger_service.verify import anchored, label, payment
 from ledger_service.verify.command import HOLDS, Options, run
 from tests.verify.world import World
 
@@ -34,6 +34,13 @@ def test_the_terms_are_those_of_the_code() -> None:
     section = PAGE.split("## 6. ")[1].split("\n## ")[0]
     rows = re.findall(r"^\| `(\w+)` \| (\w+) \|", section, re.MULTILINE)
     assert rows == [(json_name, solidity) for _, json_name, solidity in terms._LAYOUT]
+
+
+def test_the_event_of_an_anchored_head_is_that_of_the_code() -> None:
+    section = PAGE.split("**Anchors.**")[1].split("\n## ")[0]
+    (declared, topic) = section.split("```")[1].split("\n")[1:3]
+    assert topic == "0x" + anchored.ANCHORED.hex()
+    assert declared == "Anchored(uint64 indexed size, bytes32 root, uint64 time)"
 
 
 def test_the_worked_example_is_what_its_program_prints() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
@@ -173,6 +174,58 @@ def test_true_is_not_the_number_one() -> None:
         return document | {"gold": document["gold"] | {"count": True}}
 
     refused(World({"specification": miscounted}), 7, "number of the gold")
+
+
+def in_parts(place: int = 1, **changes: Any) -> Callable[[Any], Any]:
+    """The specification as a document of three parts, this world's campaign at one of the places."""
+
+    def split(document: Any) -> Any:
+        shared = {name: value for name, value in document.items() if name not in ("items", "gold")}
+        others = [
+            {"items": {"count": 3, "root": show(seeded(name))}, "gold": document["gold"]}
+            for name in ("one", "two")
+        ]
+        own = {"items": document["items"], "gold": document["gold"]} | changes
+        return shared | {"parts": [*others[:place], own, *others[place:]]}
+
+    return split
+
+
+def test_a_campaign_is_the_part_that_its_terms_name() -> None:
+    built = World({"specification": in_parts(), "terms": change(part=1)})
+    verify_bundle(built.label_bundle())
+    verify_bundle(built.payment_bundle())
+    verify_bundle(built.label_bundle({"specification": built.specification}))
+    for part in (0, 2):
+        other = World({"specification": in_parts(), "terms": change(part=part)})
+        refused(other, 7, "root of the items in the specification")
+        verify_bundle(other.label_bundle({"specification": other.specification}))
+    refused(World({"specification": in_parts(), "terms": change(part=3)}), 7, "part in the terms")
+    refused(World({"terms": change(part=1)}), 7, "part in the terms")
+
+
+@pytest.mark.parametrize(
+    ("changed", "what"),
+    [
+        (in_parts(items={"count": 3, "root": "0x" + "11" * 32}), "with the campaign's items"),
+        (in_parts(items={"count": 4, "root": "0x" + "11" * 32}), "with the campaign's items"),
+        (in_parts(gold={"count": 0, "root": "0x" + "11" * 32}), "number of gold answers"),
+        (in_parts(more=1), "members of a part"),
+        (lambda document: in_parts()(document) | {"items": document["items"]}, "specification in parts"),
+        (
+            lambda document: in_parts()(document) | {"parts": in_parts()(document)["parts"][1:2]},
+            "parts of the specification",
+        ),
+        (lambda document: in_parts()(document) | {"parts": {}}, "parts of the specification"),
+        (
+            lambda document: in_parts()(document) | {"parts": in_parts()(document)["parts"][1:2] * 2},
+            "with the campaign's items",
+        ),
+    ],
+)
+def test_without_terms_exactly_one_part_has_the_campaigns_items(changed: Any, what: str) -> None:
+    built = World({"specification": changed})
+    refused(built, 7, what, {"specification": built.specification})
 
 
 def test_the_terms_give_the_campaigns_id(world: World) -> None:

@@ -121,6 +121,8 @@ class World:
             window=86_400,
             deadline=self.now + 30 * 86_400,
             bond=25_000_000,
+            label_price=50_000,
+            part=0,
             brief=commitments.digest(self.specification),
         )
         self.terms = self._changed("terms", terms)

@@ -49,6 +49,17 @@ library Entries {
         bytes32 run;
     }
 
+    /// @notice A version of a dataset and the root of its records, signed by its owner.
+    struct Dataset {
+        bytes32 dataset;
+        bytes32 campaign;
+        uint32 version;
+        bytes32 root;
+        bytes32 manifest;
+        address owner;
+        uint64 madeAt;
+    }
+
     bytes32 internal constant ASSIGNMENT_TYPEHASH = keccak256(
         "Assignment(bytes32 campaign,bytes32 item,address worker,bytes32 run,uint64 assignedAt,uint64 dueAt)"
     );
@@ -59,6 +70,10 @@ library Entries {
         keccak256("Reputation(address worker,bytes32 domain,uint32 score,uint32 standardError,bytes32 run)");
     bytes32 internal constant PAYOUT_TYPEHASH =
         keccak256("Payout(bytes32 campaign,address worker,uint256 amount,bytes32 statement,bytes32 run)");
+
+    bytes32 internal constant DATASET_TYPEHASH = keccak256(
+        "Dataset(bytes32 dataset,bytes32 campaign,uint32 version,bytes32 root,bytes32 manifest,address owner,uint64 madeAt)"
+    );
 
     /// @notice Leaf hash of an `Assignment` (not signed).
     function leaf(
@@ -73,8 +88,15 @@ library Entries {
         Label memory entry,
         bytes memory signature
     ) internal pure returns (bytes32) {
-        if (signature.length == 0) revert SignatureMissing();
-        return Rfc9162.leafHash(bytes.concat(abi.encode(LABEL_TYPEHASH, entry), signature));
+        return _signed(abi.encode(LABEL_TYPEHASH, entry), signature);
+    }
+
+    /// @notice Leaf hash of a `Dataset` with its owner's signature as it stands in the log.
+    function leaf(
+        Dataset memory entry,
+        bytes memory signature
+    ) internal pure returns (bytes32) {
+        return _signed(abi.encode(DATASET_TYPEHASH, entry), signature);
     }
 
     /// @notice Leaf hash of a `Reputation` (not signed).
@@ -89,5 +111,13 @@ library Entries {
         Payout memory entry
     ) internal pure returns (bytes32) {
         return Rfc9162.leafHash(abi.encode(PAYOUT_TYPEHASH, entry));
+    }
+
+    function _signed(
+        bytes memory encoded,
+        bytes memory signature
+    ) private pure returns (bytes32) {
+        if (signature.length == 0) revert SignatureMissing();
+        return Rfc9162.leafHash(bytes.concat(encoded, signature));
     }
 }

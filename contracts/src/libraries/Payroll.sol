@@ -11,11 +11,16 @@ library Payroll {
     /// @dev account (20 bytes) ‖ amount so far (8) ‖ increase (8), big-endian. Amounts fit uint64: with the six
     /// decimals of common stablecoins that is 18 million million units; tokens with 18 decimals do not fit.
     uint256 internal constant ENTRY_BYTES = 36;
+    /// @dev So that a transaction can post a payroll, and another one show that it leaves somebody out, below the 2^24
+    /// gas that a transaction may use (EIP-7825). Larger campaigns are several ids of one brief.
+    uint256 internal constant MOST_POSITIONS = 4_096;
 
     /// @notice A payroll with no positions.
     error NoEntries();
     /// @notice The entries are not a whole number of 36-byte positions.
     error RaggedEntries(uint256 length);
+    /// @notice More positions than a payroll may have.
+    error TooManyPositions(uint256 count);
     /// @notice Settled positions are missing from the update.
     error PositionsDropped(uint256 count, uint256 settledCount);
     /// @notice A position that cannot be paid: the zero account, or this contract.
@@ -32,8 +37,8 @@ library Payroll {
     error NothingSettled();
     /// @notice The position is not below the number of positions.
     error PositionOutOfRange(uint256 index, uint256 count);
-    /// @notice The path does not have the depth of the tree.
-    error WrongPathLength(uint256 length, uint256 depth);
+    /// @notice The path does not have the depth of a tree of `count` positions.
+    error WrongPathLength(uint256 length, uint256 count);
     /// @notice The path leads to another root.
     error PathMismatch(bytes32 computed, bytes32 root);
 
@@ -52,7 +57,8 @@ library Payroll {
     ) internal view returns (bytes32 root, uint256 count, uint256 total) {
         count = entries.length / ENTRY_BYTES;
         if (count == 0) revert NoEntries();
-        if (entries.length != count * ENTRY_BYTES) revert RaggedEntries(entries.length);
+        if (entries.length % ENTRY_BYTES != 0) revert RaggedEntries(entries.length);
+        if (count > MOST_POSITIONS) revert TooManyPositions(count);
         if (count < settledCount) revert PositionsDropped(count, settledCount);
         bytes32[] memory before = new bytes32[](settledCount);
         bytes32[] memory nodes = new bytes32[](count);
@@ -61,6 +67,24 @@ library Payroll {
         bytes32 rebuilt = _root(before);
         if (rebuilt != settledRoot) revert SettledRootMismatch(rebuilt, settledRoot);
         if (totalBefore != settledTotal) revert SettledTotalMismatch(totalBefore, settledTotal);
+        root = _root(nodes);
+    }
+
+    /// @notice The root of a payroll as it was posted, and all that it pays to one account.
+    /// @param campaign Id of the campaign, part of every leaf.
+    /// @param entries All positions, 36 bytes each.
+    /// @param wanted The account.
+    function table(
+        bytes32 campaign,
+        bytes calldata entries,
+        address wanted
+    ) internal pure returns (bytes32 root, uint256 paid) {
+        bytes32[] memory nodes = new bytes32[](entries.length / ENTRY_BYTES);
+        for (uint256 i; i < nodes.length; ++i) {
+            (address account,, uint256 amount) = _position(entries, i);
+            nodes[i] = leaf(campaign, i, account, amount);
+            if (account == wanted) paid += amount;
+        }
         root = _root(nodes);
     }
 
@@ -83,11 +107,12 @@ library Payroll {
     ) internal pure {
         if (root == 0) revert NothingSettled();
         if (index >= count) revert PositionOutOfRange(index, count);
-        uint256 depth = _depth(count);
-        if (path.length != depth) revert WrongPathLength(path.length, depth);
+        uint256 depth = path.length;
+        if (!_isDepth(depth, count)) revert WrongPathLength(depth, count);
         bytes32 hash = leaf(campaign, index, account, amount);
         for (uint256 i; i < depth; ++i) {
-            hash = (index >> i) & 1 == 0 ? _node(hash, path[i]) : _node(path[i], hash);
+            bytes32 sibling = path[i];
+            hash = (index >> i) & 1 == 0 ? _node(hash, sibling) : _node(sibling, hash);
         }
         if (hash != root) revert PathMismatch(hash, root);
     }
@@ -111,56 +136,80 @@ library Payroll {
     }
 
     /// @dev Fills the leaves of both sides and sums their amounts. Nothing overflows: amounts fit uint64, and there
-    /// are fewer positions than bytes of calldata.
+    /// are fewer positions than bytes of calldata. The loop does what `_position` and `leaf` say; it is the one place
+    /// where a payroll's gas is spent.
     function _read(
         bytes32 campaign,
         bytes calldata entries,
         bytes32[] memory before,
         bytes32[] memory nodes
     ) private view returns (uint256 totalBefore, uint256 total) {
-        unchecked {
-            for (uint256 i; i < nodes.length; ++i) {
-                (address account, uint256 soFar, uint256 amount) = _position(entries, i);
-                if (i >= before.length && soFar != 0) revert NewPositionWithPast(i, soFar);
-                bytes32 hash = leaf(campaign, i, account, amount);
-                _set(nodes, i, hash);
-                total += amount;
-                if (i >= before.length) continue;
-                _set(before, i, amount == soFar ? hash : leaf(campaign, i, account, soFar));
-                totalBefore += soFar;
+        uint256 refused; // index of a position that cannot be, plus one
+        assembly ("memory-safe") {
+            let preimage := mload(0x40)
+            mstore(preimage, campaign)
+            let at := entries.offset
+            let settled := mload(before)
+            for { let i := 0 } lt(i, mload(nodes)) { i := add(i, 1) } {
+                let word := calldataload(add(at, 4)) // ends with so far (8 bytes) and increase (8)
+                let soFar := and(shr(64, word), 0xffffffffffffffff)
+                let amount := add(soFar, and(word, 0xffffffffffffffff))
+                let account := shr(96, calldataload(at))
+                let isNew := iszero(lt(i, settled))
+                if or(
+                    or(iszero(account), eq(account, address())),
+                    or(shr(64, amount), and(isNew, iszero(iszero(soFar))))
+                ) {
+                    refused := add(i, 1)
+                    break
+                }
+                mstore(add(preimage, 0x20), i)
+                mstore(add(preimage, 0x40), account)
+                mstore(add(preimage, 0x60), amount)
+                mstore(0, keccak256(preimage, 0x80))
+                let hash := keccak256(0, 0x20)
+                mstore(add(add(nodes, 0x20), shl(5, i)), hash)
+                total := add(total, amount)
+                if iszero(isNew) {
+                    if iszero(eq(amount, soFar)) {
+                        mstore(add(preimage, 0x60), soFar)
+                        mstore(0, keccak256(preimage, 0x80))
+                        hash := keccak256(0, 0x20)
+                    }
+                    mstore(add(add(before, 0x20), shl(5, i)), hash)
+                    totalBefore := add(totalBefore, soFar)
+                }
+                at := add(at, 36)
             }
         }
+        if (refused != 0) _refuse(entries, refused - 1);
     }
 
-    /// @dev nodes[index] = hash, for an index that the caller has checked.
-    function _set(
-        bytes32[] memory nodes,
-        uint256 index,
-        bytes32 hash
-    ) private pure {
-        assembly ("memory-safe") {
-            mstore(add(add(nodes, 0x20), shl(5, index)), hash)
-        }
+    /// @dev Says why this position cannot be.
+    function _refuse(
+        bytes calldata entries,
+        uint256 index
+    ) private view {
+        (address account, uint256 soFar, uint256 amount) = _position(entries, index);
+        if (account == address(0) || account == address(this)) revert UnpayableAccount(index, account);
+        if (amount > type(uint64).max) revert AmountTooLarge(index, amount);
+        revert NewPositionWithPast(index, soFar);
     }
 
     /// @dev Reads position `index`: the account, what it had, and what it has with the increase.
     function _position(
         bytes calldata entries,
         uint256 index
-    ) private view returns (address account, uint256 soFar, uint256 amount) {
-        uint256 word; // soFar and increase: the last 16 bytes of the position
+    ) private pure returns (address account, uint256 soFar, uint256 amount) {
+        uint256 word; // ends with so far and increase, 8 bytes each
         assembly ("memory-safe") {
-            // In range: the caller divided the length by ENTRY_BYTES. The second word starts 4 bytes in.
+            // In range: both callers take indices below the number of whole positions.
             let at := add(entries.offset, mul(index, ENTRY_BYTES))
             account := shr(96, calldataload(at))
             word := calldataload(add(at, 4))
         }
-        unchecked {
-            soFar = (word >> 64) & type(uint64).max;
-            amount = soFar + (word & type(uint64).max);
-        }
-        if (account == address(0) || account == address(this)) revert UnpayableAccount(index, account);
-        if (amount > type(uint64).max) revert AmountTooLarge(index, amount);
+        soFar = (word >> 64) & type(uint64).max;
+        amount = soFar + (word & type(uint64).max);
     }
 
     /// @dev Root over the leaves, which it overwrites; `zero` is the root of the filling at the current level.
@@ -197,10 +246,11 @@ library Payroll {
         }
     }
 
-    /// @dev Depth of the tree over `count` positions: the smallest d with 2^d >= count.
-    function _depth(
+    /// @dev Whether the tree over `count` positions has this depth: the smallest d with 2^d >= count.
+    function _isDepth(
+        uint256 depth,
         uint256 count
-    ) private pure returns (uint256 depth) {
-        while (uint256(1) << depth < count) ++depth;
+    ) private pure returns (bool) {
+        return (count - 1) >> depth == 0 && (depth == 0 || (count - 1) >> (depth - 1) != 0);
     }
 }

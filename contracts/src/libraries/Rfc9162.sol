@@ -71,6 +71,18 @@ library Rfc9162 {
         if (sn != 0) revert WrongProofLength(proof.length);
     }
 
+    /// @notice Checks that a leaf is at `index` under `root`. RFC 9162, 2.1.3.2.
+    function verifyInclusion(
+        bytes32 hash,
+        uint256 index,
+        uint256 size,
+        bytes32[] calldata proof,
+        bytes32 root
+    ) internal view {
+        bytes32 computed = inclusionRoot(hash, index, size, proof);
+        if (computed != root) revert RootMismatch(computed, root);
+    }
+
     /// @notice Checks that the tree of `second` leaves starts with the tree of `first` leaves. RFC 9162, 2.1.4.2.
     /// @dev Where the RFC leaves equal sizes out: their roots must be equal and the proof empty.
     /// @param first Size of the older tree, at least one.
@@ -102,7 +114,7 @@ library Rfc9162 {
         bytes32 firstRoot,
         bytes32[] calldata proof
     ) private view returns (bytes32 fr, bytes32 sr) {
-        uint256 next; // the first hash of the path that the loop reads
+        uint256 next = 0; // the first hash of the path that the loop reads
         fr = firstRoot;
         if (first & (first - 1) != 0) {
             if (proof.length == 0) revert WrongProofLength(0);

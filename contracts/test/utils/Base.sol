@@ -26,6 +26,16 @@ interface Vm {
     function chainId(
         uint256 id
     ) external;
+    function etch(
+        address target,
+        bytes calldata code
+    ) external;
+    function expectEmit(
+        bool topic1,
+        bool topic2,
+        bool topic3,
+        bool data
+    ) external;
     function expectEmit(
         bool topic1,
         bool topic2,
@@ -36,6 +46,7 @@ interface Vm {
     function expectRevert(
         bytes calldata data
     ) external;
+    function getRecordedLogs() external returns (Log[] memory);
     function lastCallGas() external view returns (Gas memory);
     function load(
         address target,
@@ -54,6 +65,7 @@ interface Vm {
     function prank(
         address sender
     ) external;
+    function recordLogs() external;
     function sign(
         uint256 key,
         bytes32 digest

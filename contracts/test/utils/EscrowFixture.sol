@@ -2,24 +2,27 @@
 pragma solidity 0.8.30;
 
 import {CampaignEscrow} from "../../src/CampaignEscrow.sol";
-import {ICampaignEscrow} from "../../src/ICampaignEscrow.sol";
+import {ICampaignEscrowTypes} from "../../src/ICampaignEscrowTypes.sol";
 import {ProvenanceLog} from "../../src/ProvenanceLog.sol";
 import {LocalToken} from "../../src/local/LocalToken.sol";
 import {Base} from "./Base.sol";
 import {PayrollReference} from "./PayrollReference.sol";
+import {Signing} from "./Signing.sol";
 
 /// @title A campaign with three workers, and the steps of its life as one-line functions.
 abstract contract EscrowFixture is Base {
     uint256 internal constant START = 1_800_000_000;
     uint32 internal constant WINDOW = 2 days;
     uint40 internal constant DEADLINE = uint40(START + 30 days);
+    uint64 internal constant LABEL_PRICE = 50_000;
     uint128 internal constant BOND = 7_000_000;
     uint256 internal constant BUDGET = 1_000_000_000;
     uint64 internal constant EVIDENCE = 5;
     uint256 internal constant REQUESTER_KEY = 0xA11CE;
+    uint256 internal constant OPERATOR_KEY = 0x09E7;
 
     address internal requester = vm.addr(REQUESTER_KEY);
-    address internal operator = named("operator");
+    address internal operator = vm.addr(OPERATOR_KEY);
     address internal arbiter = named("arbiter");
     address internal disputer = named("disputer");
     address internal stranger = named("stranger");
@@ -28,8 +31,10 @@ abstract contract EscrowFixture is Base {
     ProvenanceLog internal log = new ProvenanceLog(operator);
     CampaignEscrow internal escrow = new CampaignEscrow(log);
     LocalToken internal token;
-    ICampaignEscrow.Terms internal terms;
+    ICampaignEscrowTypes.Terms internal terms;
     bytes32 internal id;
+    uint32 internal lastEpoch; // of the last payroll that `post` posted
+    bytes32 internal lastRoot;
 
     function setUp() public virtual {
         vm.warp(START);
@@ -43,7 +48,7 @@ abstract contract EscrowFixture is Base {
         LocalToken token_
     ) internal {
         token = token_;
-        terms = ICampaignEscrow.Terms({
+        terms = ICampaignEscrowTypes.Terms({
             requester: requester,
             operator: operator,
             arbiter: arbiter,
@@ -52,6 +57,8 @@ abstract contract EscrowFixture is Base {
             window: WINDOW,
             deadline: DEADLINE,
             bond: BOND,
+            labelPrice: LABEL_PRICE,
+            part: 0,
             brief: "brief"
         });
         id = escrow.idOf(terms);
@@ -99,19 +106,21 @@ abstract contract EscrowFixture is Base {
     ) internal returns (bytes32) {
         bytes memory entries = PayrollReference.pack(list);
         vm.prank(operator);
-        return escrow.post(terms, entries, EVIDENCE);
+        lastRoot = escrow.post(terms, entries, EVIDENCE);
+        lastEpoch = state().epoch;
+        return lastRoot;
     }
 
     function dispute() internal {
         vm.prank(disputer);
-        escrow.dispute(terms, "reason");
+        escrow.dispute(terms, lastEpoch, lastRoot, "reason");
     }
 
     function rule(
         bool uphold
     ) internal {
         vm.prank(arbiter);
-        escrow.rule(terms, uphold);
+        escrow.rule(terms, lastEpoch, lastRoot, uphold);
     }
 
     /// @dev A funded campaign whose first payroll has settled.
@@ -133,13 +142,107 @@ abstract contract EscrowFixture is Base {
         return escrow.claim(terms, index, list[index].account, amount, path);
     }
 
-    function state() internal view returns (ICampaignEscrow.Campaign memory) {
+    function state() internal view returns (ICampaignEscrowTypes.Campaign memory) {
         return escrow.campaign(id);
     }
 
+    /// @dev Every word of the campaign, also those that were to stay as they were.
+    function stateIs(
+        ICampaignEscrowTypes.Campaign memory expected
+    ) internal view {
+        same(keccak256(abi.encode(state())), keccak256(abi.encode(expected)), "campaign");
+    }
+
+    /// @dev The first payroll is void as of now, and the campaign as if it had never been posted.
+    function isVoid() internal view {
+        ICampaignEscrowTypes.Campaign memory expected;
+        expected.deposited = uint128(BUDGET);
+        expected.epoch = 1;
+        expected.idleSince = uint40(block.timestamp);
+        stateIs(expected);
+    }
+
     function stageIs(
-        ICampaignEscrow.Stage expected
+        ICampaignEscrowTypes.Stage expected
     ) internal view {
         same(uint256(state().stage), uint256(expected), "stage");
+    }
+
+    /// @dev What the log's domain is by EIP-712.
+    function logDomain() internal view returns (bytes32) {
+        return Signing.domain("crowdledger", block.chainid, address(log));
+    }
+
+    /// @dev What the escrow's domain is by EIP-712.
+    function escrowDomain() internal view returns (bytes32) {
+        return Signing.domain("crowdledger escrow", block.chainid, address(escrow));
+    }
+
+    /// @dev r ‖ s ‖ v.
+    function sign(
+        uint256 key,
+        bytes32 digest
+    ) internal pure returns (bytes memory) {
+        (uint8 v, bytes32 r, bytes32 s) = vm.sign(key, digest);
+        return abi.encodePacked(r, s, v);
+    }
+
+    function stated(
+        address worker,
+        uint256 amount,
+        uint32 epoch
+    ) internal view returns (ICampaignEscrowTypes.Statement memory) {
+        return ICampaignEscrowTypes.Statement(id, worker, amount, epoch, "run");
+    }
+
+    /// @dev The operator's signature of a statement.
+    function signed(
+        ICampaignEscrowTypes.Statement memory statement
+    ) internal view returns (bytes memory) {
+        return sign(OPERATOR_KEY, Signing.statement(logDomain(), statement));
+    }
+
+    /// @dev A position with its path, as `claimMany` and `claimTo` take it.
+    function claimOf(
+        PayrollReference.Position[] memory list,
+        uint256 index
+    ) internal view returns (ICampaignEscrowTypes.Claim memory) {
+        uint256 amount = uint256(list[index].soFar) + list[index].increase;
+        bytes32[] memory path = PayrollReference.path(id, list, index);
+        return ICampaignEscrowTypes.Claim(index, list[index].account, amount, path);
+    }
+
+    function accountIs(
+        address account,
+        uint256 paid,
+        uint256 proven,
+        uint256 statement,
+        uint256 labels
+    ) internal view {
+        ICampaignEscrowTypes.Account memory a = escrow.accountOf(id, account);
+        same(a.paid, paid, "paid");
+        same(a.proven, proven, "proven");
+        same(a.statement, statement, "statement");
+        same(a.labels, labels, "labels");
+    }
+
+    /// @dev Expects the next call to revert with an error whose argument is an account or an id.
+    function reverts(
+        bytes4 selector,
+        address a
+    ) internal {
+        vm.expectRevert(abi.encodeWithSelector(selector, a));
+    }
+
+    function reverts(
+        bytes4 selector,
+        bytes32 a
+    ) internal {
+        vm.expectRevert(abi.encodeWithSelector(selector, a));
+    }
+
+    /// @dev Expects this event of the escrow next, with all it says.
+    function emits() internal {
+        vm.expectEmit(true, true, true, true, address(escrow));
     }
 }

@@ -14,9 +14,13 @@ library PayrollReference {
     function pack(
         Position[] memory positions
     ) internal pure returns (bytes memory entries) {
+        entries = new bytes(36 * positions.length);
         for (uint256 i; i < positions.length; ++i) {
-            entries =
-                abi.encodePacked(entries, positions[i].account, positions[i].soFar, positions[i].increase);
+            bytes memory one =
+                abi.encodePacked(positions[i].account, positions[i].soFar, positions[i].increase);
+            for (uint256 j; j < 36; ++j) {
+                entries[36 * i + j] = one[j];
+            }
         }
     }
 

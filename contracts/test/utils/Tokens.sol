@@ -2,6 +2,8 @@
 pragma solidity 0.8.30;
 
 import {ERC20} from "@openzeppelin/contracts/token/ERC20/ERC20.sol";
+import {ERC3009} from "@openzeppelin/contracts/token/ERC20/extensions/draft-ERC3009.sol";
+import {EIP712} from "@openzeppelin/contracts/utils/cryptography/EIP712.sol";
 import {LocalToken} from "../../src/local/LocalToken.sol";
 
 /// @dev Keeps one unit of every transfer.
@@ -13,6 +15,32 @@ contract TaxedToken is LocalToken {
     ) internal override {
         super._update(from, to, value);
         if (from != address(0) && to != address(0)) super._update(to, address(0), 1);
+    }
+}
+
+/// @dev Adds one unit to every transfer.
+contract GivingToken is LocalToken {
+    function _update(
+        address from,
+        address to,
+        uint256 value
+    ) internal override {
+        super._update(from, to, value);
+        if (from != address(0) && to != address(0)) super._update(address(0), to, 1);
+    }
+}
+
+/// @dev Refuses to move nothing.
+contract ProudToken is LocalToken {
+    error Nothing();
+
+    function _update(
+        address from,
+        address to,
+        uint256 value
+    ) internal override {
+        if (value == 0) revert Nothing();
+        super._update(from, to, value);
     }
 }
 
@@ -110,18 +138,42 @@ contract ListedToken is LocalToken {
     }
 }
 
-/// @dev Calls `hook` with `payload` before every transfer that leaves or enters it, as ERC-777 does.
-contract HookToken is LocalToken {
-    address public hook;
-    bytes public payload;
-    bytes public answer;
+/// @dev Takes signed authorizations (ERC-3009), like USDC.
+contract AuthorizedToken is ERC20, EIP712, ERC3009 {
+    constructor() ERC20("Authorized", "AUTH") EIP712("Authorized", "1") {}
 
-    function arm(
-        address hook_,
-        bytes calldata payload_
+    function mint(
+        address account,
+        uint256 amount
     ) external {
-        (hook, payload) = (hook_, payload_);
-        delete answer;
+        _mint(account, amount);
+    }
+
+    function domainSeparator() external view returns (bytes32) {
+        return _domainSeparatorV4();
+    }
+}
+
+/// @dev Takes them, and keeps one unit of every transfer.
+contract TaxedAuthorizedToken is AuthorizedToken {
+    function _update(
+        address from,
+        address to,
+        uint256 value
+    ) internal override {
+        super._update(from, to, value);
+        if (from != address(0) && to != address(0)) super._update(to, address(0), 1);
+    }
+}
+
+/// @dev Keeps one unit of every transfer while it is turned on.
+contract TurningToken is LocalToken {
+    bool public on;
+
+    function turn(
+        bool on_
+    ) external {
+        on = on_;
     }
 
     function _update(
@@ -129,9 +181,62 @@ contract HookToken is LocalToken {
         address to,
         uint256 value
     ) internal override {
-        if (hook != address(0)) {
-            (, answer) = hook.call(payload);
-        }
+        super._update(from, to, value);
+        if (on && from != address(0) && to != address(0)) super._update(to, address(0), 1);
+    }
+}
+
+/// @dev Whose balances become others by themselves.
+contract RebasingToken is LocalToken {
+    function rebase(
+        address account,
+        uint256 balance
+    ) external {
+        uint256 has = balanceOf(account);
+        if (balance > has) _mint(account, balance - has);
+        else _burn(account, has - balance);
+    }
+}
+
+/// @dev Tells `watcher` of every transfer before it moves anything, and fails if that does.
+contract CallbackToken is LocalToken {
+    CallbackWatcher public watcher;
+
+    function watch(
+        CallbackWatcher watcher_
+    ) external {
+        watcher = watcher_;
+    }
+
+    /// @dev ERC-3009 without the signature.
+    function receiveWithAuthorization(
+        address from,
+        address to,
+        uint256 value,
+        uint256,
+        uint256,
+        bytes32,
+        uint8,
+        bytes32,
+        bytes32
+    ) external {
+        _transfer(from, to, value);
+    }
+
+    function _update(
+        address from,
+        address to,
+        uint256 value
+    ) internal override {
+        if (address(watcher) != address(0)) watcher.called(from, to, value);
         super._update(from, to, value);
     }
+}
+
+interface CallbackWatcher {
+    function called(
+        address from,
+        address to,
+        uint256 value
+    ) external;
 }
