@@ -4,6 +4,7 @@ pragma solidity 0.8.30;
 import {ProvenanceLog} from "../src/ProvenanceLog.sol";
 import {Entries} from "../src/libraries/Entries.sol";
 import {Heads} from "../src/libraries/Heads.sol";
+import {Invariants} from "./invariants/Invariants.sol";
 import {Base} from "./utils/Base.sol";
 import {HeadTree} from "./utils/HeadTree.sol";
 import {LogTree} from "./utils/LogTree.sol";
@@ -206,36 +207,21 @@ contract LogLife is Base {
     }
 }
 
-contract LogInvariantsTest {
-    bool public constant IS_TEST = true;
+contract LogInvariantsTest is Invariants {
     LogLife internal life;
 
-    struct FuzzSelector {
-        address addr;
-        bytes4[] selectors;
-    }
-
+    /// @dev Honest heads are made twice as often, so that logs grow.
     function setUp() public {
         life = new LogLife();
+        step(life.stepAnchor.selector, 2);
+        step(life.stepForge.selector, 1);
+        step(life.stepPropose.selector, 1);
+        step(life.stepAccept.selector, 1);
+        step(life.stepTime.selector, 2);
     }
 
-    function targetContracts() external view returns (address[] memory targets) {
-        targets = new address[](1);
-        targets[0] = address(life);
-    }
-
-    /// @dev Honest heads are listed twice, so that logs grow.
-    function targetSelectors() external view returns (FuzzSelector[] memory targets) {
-        bytes4[] memory steps = new bytes4[](7);
-        steps[0] = life.stepAnchor.selector;
-        steps[1] = life.stepAnchor.selector;
-        steps[2] = life.stepForge.selector;
-        steps[3] = life.stepPropose.selector;
-        steps[4] = life.stepAccept.selector;
-        steps[5] = life.stepTime.selector;
-        steps[6] = life.stepTime.selector;
-        targets = new FuzzSelector[](1);
-        targets[0] = FuzzSelector(address(life), steps);
+    function target() internal view override returns (address) {
+        return address(life);
     }
 
     /// @dev One life serves all three.

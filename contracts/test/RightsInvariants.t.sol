@@ -8,6 +8,7 @@ import {ProvenanceLog} from "../src/ProvenanceLog.sol";
 import {Entries} from "../src/libraries/Entries.sol";
 import {Heads} from "../src/libraries/Heads.sol";
 import {LocalToken} from "../src/local/LocalToken.sol";
+import {Invariants} from "./invariants/Invariants.sol";
 import {Base} from "./utils/Base.sol";
 import {HeadTree} from "./utils/HeadTree.sol";
 import {LogTree} from "./utils/LogTree.sol";
@@ -214,37 +215,21 @@ contract RightsLife is Base {
     }
 }
 
-contract RightsInvariantsTest {
-    bool public constant IS_TEST = true;
+contract RightsInvariantsTest is Invariants {
     RightsLife internal life;
 
-    struct FuzzSelector {
-        address addr;
-        bytes4[] selectors;
-    }
-
+    /// @dev Some steps are taken twice as often, so that campaigns close early and titles change hands.
     function setUp() public {
         life = new RightsLife();
+        step(life.stepRegister.selector, 2);
+        step(life.stepRefund.selector, 1);
+        step(life.stepTransfer.selector, 1);
+        step(life.stepGrant.selector, 2);
+        step(life.stepTime.selector, 2);
     }
 
-    function targetContracts() external view returns (address[] memory targets) {
-        targets = new address[](1);
-        targets[0] = address(life);
-    }
-
-    /// @dev Some steps are listed twice, so that campaigns close early and titles change hands.
-    function targetSelectors() external view returns (FuzzSelector[] memory targets) {
-        bytes4[] memory steps = new bytes4[](8);
-        steps[0] = life.stepRegister.selector;
-        steps[1] = life.stepRegister.selector;
-        steps[2] = life.stepRefund.selector;
-        steps[3] = life.stepTransfer.selector;
-        steps[4] = life.stepGrant.selector;
-        steps[5] = life.stepGrant.selector;
-        steps[6] = life.stepTime.selector;
-        steps[7] = life.stepTime.selector;
-        targets = new FuzzSelector[](1);
-        targets[0] = FuzzSelector(address(life), steps);
+    function target() internal view override returns (address) {
+        return address(life);
     }
 
     function invariant_a_title_is_of_a_closed_campaign_and_of_one_holder() public view {

@@ -12,7 +12,7 @@ library LogTree {
     ) internal pure returns (bytes32) {
         if (high - low == 1) return leaves[low];
         uint256 k = _split(high - low);
-        return _hash(root(leaves, low, low + k), root(leaves, low + k, high));
+        return hashOf(root(leaves, low, low + k), root(leaves, low + k, high));
     }
 
     /// @dev PATH(index, D[0:size]).
@@ -53,9 +53,9 @@ library LogTree {
         if (high - low == 1) return new bytes32[](0);
         uint256 k = _split(high - low);
         if (index < k) {
-            return _push(_path(leaves, index, low, low + k), root(leaves, low + k, high));
+            return pushed(_path(leaves, index, low, low + k), root(leaves, low + k, high));
         }
-        return _push(_path(leaves, index - k, low + k, high), root(leaves, low, low + k));
+        return pushed(_path(leaves, index - k, low + k, high), root(leaves, low, low + k));
     }
 
     function _subproof(
@@ -67,13 +67,13 @@ library LogTree {
     ) private pure returns (bytes32[] memory) {
         uint256 size = high - low;
         if (first == size) {
-            return known ? new bytes32[](0) : _push(new bytes32[](0), root(leaves, low, high));
+            return known ? new bytes32[](0) : pushed(new bytes32[](0), root(leaves, low, high));
         }
         uint256 k = _split(size);
         if (first <= k) {
-            return _push(_subproof(leaves, first, low, low + k, known), root(leaves, low + k, high));
+            return pushed(_subproof(leaves, first, low, low + k, known), root(leaves, low + k, high));
         }
-        return _push(_subproof(leaves, first - k, low + k, high, false), root(leaves, low, low + k));
+        return pushed(_subproof(leaves, first - k, low + k, high, false), root(leaves, low, low + k));
     }
 
     /// @dev The largest power of two below `size`.
@@ -84,17 +84,19 @@ library LogTree {
         while (k * 2 < size) k *= 2;
     }
 
-    function _hash(
+    /// @dev A node over two.
+    function hashOf(
         bytes32 left,
         bytes32 right
-    ) private pure returns (bytes32) {
+    ) internal pure returns (bytes32) {
         return sha256(abi.encodePacked(uint8(1), left, right));
     }
 
-    function _push(
+    /// @dev The list with one item more.
+    function pushed(
         bytes32[] memory list,
         bytes32 item
-    ) private pure returns (bytes32[] memory longer) {
+    ) internal pure returns (bytes32[] memory longer) {
         longer = new bytes32[](list.length + 1);
         for (uint256 i; i < list.length; ++i) {
             longer[i] = list[i];

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 pragma solidity 0.8.30;
 
+import {LogTree} from "./LogTree.sol";
+
 /// @title Trees of a million entries (RFC 6962, 2.1), equal but for a few side by side: their roots and proofs cost
 /// few hashes, and gas the same as any others.
 library UniformTree {
@@ -30,7 +32,7 @@ library UniformTree {
         if (high <= marked.at || low >= marked.at + marked.leaves.length) return uniform(size);
         if (size == 1) return marked.leaves[low - marked.at];
         uint256 k = split(size);
-        return _hash(root(marked, low, low + k), root(marked, low + k, high));
+        return LogTree.hashOf(root(marked, low, low + k), root(marked, low + k, high));
     }
 
     /// @dev Root of `size` equal leaves.
@@ -40,9 +42,9 @@ library UniformTree {
         uint256 k = 1;
         bytes32 hash = LEAF;
         for (; k * 2 <= size; k *= 2) {
-            hash = _hash(hash, hash);
+            hash = LogTree.hashOf(hash, hash);
         }
-        return k == size ? hash : _hash(hash, uniform(size - k));
+        return k == size ? hash : LogTree.hashOf(hash, uniform(size - k));
     }
 
     /// @dev PATH(index, D[0:size]).
@@ -79,8 +81,10 @@ library UniformTree {
     ) private pure returns (bytes32[] memory) {
         if (high - low == 1) return new bytes32[](0);
         uint256 middle = low + split(high - low);
-        if (index < middle) return _push(_path(marked, index, low, middle), root(marked, middle, high));
-        return _push(_path(marked, index, middle, high), root(marked, low, middle));
+        if (index < middle) {
+            return LogTree.pushed(_path(marked, index, low, middle), root(marked, middle, high));
+        }
+        return LogTree.pushed(_path(marked, index, middle, high), root(marked, low, middle));
     }
 
     function _subproof(
@@ -91,30 +95,12 @@ library UniformTree {
         bool known
     ) private pure returns (bytes32[] memory) {
         if (first == high) {
-            return known ? new bytes32[](0) : _push(new bytes32[](0), root(marked, low, high));
+            return known ? new bytes32[](0) : LogTree.pushed(new bytes32[](0), root(marked, low, high));
         }
         uint256 middle = low + split(high - low);
         if (first <= middle) {
-            return _push(_subproof(marked, first, low, middle, known), root(marked, middle, high));
+            return LogTree.pushed(_subproof(marked, first, low, middle, known), root(marked, middle, high));
         }
-        return _push(_subproof(marked, first, middle, high, false), root(marked, low, middle));
-    }
-
-    function _hash(
-        bytes32 left,
-        bytes32 right
-    ) private pure returns (bytes32) {
-        return sha256(abi.encodePacked(uint8(1), left, right));
-    }
-
-    function _push(
-        bytes32[] memory list,
-        bytes32 item
-    ) private pure returns (bytes32[] memory longer) {
-        longer = new bytes32[](list.length + 1);
-        for (uint256 i; i < list.length; ++i) {
-            longer[i] = list[i];
-        }
-        longer[list.length] = item;
+        return LogTree.pushed(_subproof(marked, first, middle, high, false), root(marked, low, middle));
     }
 }
