@@ -20,6 +20,8 @@ from ledger_service.eip712 import encode_word
 from ledger_service.errors import BadInput, VerificationError
 from ledger_service.signing import keccak256
 
+# Topic of the event that tells of a head: its size is indexed; root and block time are the data.
+ANCHORED = keccak256(b"Anchored(uint64,bytes32,uint64)")
 HASH_BYTES = 32
 MAX_LEVELS = 64
 

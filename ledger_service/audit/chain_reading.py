@@ -18,10 +18,9 @@ from ledger_service.chain.rpc import AnswerTooLarge, Reverted, RpcRefused
 from ledger_service.eip712 import WORD, encode_word
 from ledger_service.entries import ZERO_ADDRESS
 from ledger_service.errors import Corrupt
-from ledger_service.heads import Head
+from ledger_service.heads import ANCHORED, Head
 from ledger_service.signing import keccak256
 
-ANCHORED = keccak256(b"Anchored(uint64,bytes32,uint64)")
 PROPOSED = keccak256(b"OperatorProposed(address,uint64)")
 CHANGED = keccak256(b"OperatorChanged(address,address)")
 _STATE_WORDS = 20

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from ledger_service.audit.chain_reading import ANCHORED, PROPOSED, ChainReader
+from ledger_service.audit.chain_reading import PROPOSED, ChainReader
 from ledger_service.audit.report import Mismatch, OperatorTerm, Proposal
 from ledger_service.audit.words import address, topic, uint, word
 from ledger_service.chain.client import Log
 from ledger_service.entries import ZERO_ADDRESS
 from ledger_service.errors import BadInput
-from ledger_service.heads import Head, Heads
+from ledger_service.heads import ANCHORED, Head, Heads
 
 
 @dataclass(slots=True)

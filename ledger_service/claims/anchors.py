@@ -9,9 +9,6 @@ from ledger_service.chain.provenance_log import ProvenanceLog
 from ledger_service.claims.interface import interfaces
 from ledger_service.claims.record import Progress
 from ledger_service.errors import BadInput, VerificationError
-from ledger_service.signing import keccak256
-
-ANCHORED = keccak256(b"Anchored(uint64,bytes32,uint64)")
 
 
 def read_heads(
@@ -30,7 +27,7 @@ def read_heads(
 
     log = ProvenanceLog(interfaces(), address)
     found, first = heads.Heads(), spans.first_block(client, address, block.number)
-    for event in spans.events(client, address, [[ANCHORED]], first, block.number, tick):
+    for event in spans.events(client, address, [[heads.ANCHORED]], first, block.number, tick):
         decoded = log.artifact.event(event)
         if decoded is not None:
             args = decoded.args

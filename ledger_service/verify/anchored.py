@@ -18,10 +18,10 @@ from dataclasses import dataclass
 from ledger_service.commitments import Json
 from ledger_service.eip712 import WORD, encode_word
 from ledger_service.errors import Unavailable
+from ledger_service.heads import ANCHORED
 from ledger_service.signing import keccak256
 from ledger_service.verify.endpoint import Endpoint, Refused, data, quantity
 
-ANCHORED = keccak256(b"Anchored(uint64,bytes32,uint64)")
 OPERATOR_CHANGED = keccak256(b"OperatorChanged(address,address)")
 MAX_QUESTIONS = 2_500
 _NOBODY = bytes(WORD)

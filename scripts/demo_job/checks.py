@@ -7,8 +7,8 @@ from collections.abc import Mapping, Sequence
 
 from ledger_service import entries
 from ledger_service.audit.report import AuditReport, Status
+from ledger_service.heads import ANCHORED
 from ledger_service.signing import keccak256
-from ledger_service.verify.anchored import ANCHORED
 from scripts.demo_job.auditor import Facts, Verified
 from scripts.demo_job.rpc import Chain
 from scripts.demo_job.summary import Summary

@@ -8,13 +8,14 @@ from pathlib import Path
 import pytest
 
 from ledger_service.audit.auditor import Pins, audit
-from ledger_service.audit.chain_reading import ANCHORED, ChainReader
+from ledger_service.audit.chain_reading import ChainReader
 from ledger_service.audit.escrow_events import CLAIMED
 from ledger_service.audit.log_history import read_history
 from ledger_service.audit.report import AuditReport, Status, Step
 from ledger_service.audit.source import DirSource
 from ledger_service.chain.client import ChainClient
 from ledger_service.errors import Corrupt
+from ledger_service.heads import ANCHORED
 from scripts.cli import main
 from tests.audit.builder import Builder, Place
 from tests.audit.chain_world import DAY, ChainWorld, terms

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from ledger_service.claims.anchors import ANCHORED
+from ledger_service.heads import ANCHORED
 from ledger_service.log.receipts import promise
 from ledger_service.payroll import PayrollEntry, encode_entries
 from tests.audit.builder import Builder
