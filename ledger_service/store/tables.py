@@ -32,9 +32,11 @@ log_entries = Table(
     "log_entries",
     metadata,
     Column("index", BigInteger, primary_key=True, autoincrement=False),
-    Column("leaf", LargeBinary, nullable=False, unique=True),
+    Column("leaf", LargeBinary, nullable=False),
     Column("kind", Text, nullable=False),
     Column("raw", LargeBinary, nullable=False),
+    # Not unique: appends follow one another, and each looks first (`Log.append`).
+    Index("ix_log_entries_leaf", "leaf", postgresql_using="hash"),
 )
 
 log_tiles = Table(
