@@ -2,8 +2,8 @@
 
     — <witness> base64(key id ‖ time in 8 bytes ‖ Ed25519 signature)\\n
 
-The signature is over `cosignature/v1\\ntime <seconds>\\n` and the checkpoint's text. It says: at this time, this
-was the largest head of that log that the witness had seen, and it extends all that it had seen before.
+The signature is over `cosignature/v1\\ntime <seconds>\\n` and the checkpoint's text. It says: at this time,
+this was the largest head of that log that the witness had seen, and it extends all that it had seen before.
 """
 
 from __future__ import annotations
