@@ -13,6 +13,7 @@ import httpx
 from ledger_service.audit.login import login_message
 from ledger_service.audit.reading import as_count, as_object, as_text, member, parse_json
 from ledger_service.audit.source import (
+    MAX_HASHES_BYTES,
     MAX_JSON_BYTES,
     MAX_LINE_BYTES,
     MAX_TILE_BYTES,
@@ -58,6 +59,10 @@ class HttpSource:
     def checkpoint(self) -> str:
         """The signed note."""
         return decode_text(self._get("/checkpoint", MAX_NOTE_BYTES)[0], "the checkpoint")
+
+    def tile(self, level: int, index: int, width: int) -> bytes:
+        """A hash tile."""
+        return self._get("/" + tiles.tile_path(level, index, width), MAX_HASHES_BYTES)[0]
 
     def entries(self, index: int, width: int) -> bytes:
         """An entry bundle."""

@@ -1,12 +1,13 @@
 """Where an audit reads from: a service over HTTP, or a folder that was saved from one.
 
-Both give the same things, none of them trusted: the checkpoint, entry bundles (C2SP tlog-tiles), what the
-service says about itself, the campaigns it lists, and, for whoever may see them, the openings of a campaign's
-commitments and the bundles for its workers.
+Both give the same things, none of them trusted: the checkpoint, tiles and entry bundles (C2SP tlog-tiles),
+what the service says about itself, the campaigns it lists, and, for whoever may see them, the openings of a
+campaign's commitments and the bundles for its workers.
 
 A saved folder:
 
     checkpoint                          signed note
+    tile/<L>/<N>[.p/W]                  hash tiles
     tile/entries/<N>[.p/W]              entry bundles
     info.json                           GET /v1/info
     campaigns.json                      {"campaigns": [...]}: every page of GET /v1/campaigns
@@ -25,8 +26,10 @@ from ledger_service.commitments import Json
 from ledger_service.errors import BadInput
 from ledger_service.log import tiles
 from ledger_service.log.checkpoint import MAX_NOTE_BYTES
+from ledger_service.log.hashing import HASH_BYTES
 
 MAX_TILE_BYTES = tiles.WIDTH * (tiles.MAX_ENTRY_BYTES + 2)
+MAX_HASHES_BYTES = tiles.WIDTH * HASH_BYTES
 MAX_JSON_BYTES = 64 << 20
 MAX_LINE_BYTES = 32 << 20
 MAX_LOG_SIZE = 1 << 32
@@ -45,6 +48,10 @@ class LogSource(Protocol):
 
     def checkpoint(self) -> str:
         """The signed note."""
+        ...
+
+    def tile(self, level: int, index: int, width: int) -> bytes:
+        """A hash tile, with `width` (1 to 256) hashes of 32 bytes."""
         ...
 
     def entries(self, index: int, width: int) -> bytes:
@@ -80,6 +87,10 @@ class DirSource:
     def checkpoint(self) -> str:
         """The signed note."""
         return decode_text(self._read("checkpoint", MAX_NOTE_BYTES), "the checkpoint")
+
+    def tile(self, level: int, index: int, width: int) -> bytes:
+        """A hash tile; a folder that `audit --save` once made has none."""
+        return self._read(tiles.tile_path(level, index, width), MAX_HASHES_BYTES)
 
     def entries(self, index: int, width: int) -> bytes:
         """An entry bundle."""

@@ -221,11 +221,13 @@ def parse_bundle(raw: bytes) -> list[bytes]:
     """The entries of an entry bundle.
 
     Raises:
-        BadInput: it ends within an entry.
+        BadInput: it ends within an entry, or has more than 256.
     """
     entries: list[bytes] = []
     at = 0
     while at < len(raw):
+        if len(entries) == WIDTH:
+            raise BadInput(f"an entry bundle has at most {WIDTH} entries")
         end = at + 2 + int.from_bytes(raw[at : at + 2], "big")
         if at + 2 > len(raw) or end > len(raw):
             raise BadInput(f"the entry bundle ends within entry {len(entries)}")

@@ -16,6 +16,7 @@ from ledger_service.audit.login import checksummed, read_key
 from ledger_service.audit.report import Status
 from ledger_service.audit.source import DirSource, tile_widths
 from ledger_service.errors import BadInput, NotYours, Unauthenticated, Unavailable
+from ledger_service.log.checkpoint import MAX_NOTE_BYTES
 from ledger_service.signing import Wallet
 from tests.audit.builder import Builder, seeded, show
 from tests.audit.conftest import pins
@@ -137,8 +138,8 @@ def test_every_other_status_is_an_error(server: LogServer, status: int, error: t
 
 
 def test_an_answer_that_is_too_large_is_not_read_to_its_end(server: LogServer) -> None:
-    server.answers["/checkpoint"] = [(200, {}, b"x" * 70_000)]
-    with HttpSource(server.url) as source, pytest.raises(BadInput, match="more than 65536 bytes"):
+    server.answers["/checkpoint"] = [(200, {}, b"x" * (MAX_NOTE_BYTES + 1))]
+    with HttpSource(server.url) as source, pytest.raises(BadInput, match=f"more than {MAX_NOTE_BYTES} bytes"):
         source.checkpoint()
 
 
@@ -204,7 +205,7 @@ def test_malformed_openings_are_unusable_and_never_passed(honest: Builder, tmp_p
 
 def test_a_file_that_is_too_large_is_refused(honest: Builder, tmp_path: Path) -> None:
     folder = honest.save(tmp_path)
-    (folder / "checkpoint").write_bytes(b"x" * 70_000)
+    (folder / "checkpoint").write_bytes(b"x" * (MAX_NOTE_BYTES + 1))
     with pytest.raises(BadInput, match="larger than"):
         DirSource(folder).checkpoint()
 
