@@ -162,7 +162,7 @@ def _label(raw: bytes, path: Path, memory: Memory) -> SavedLabel:
     found = _verified(raw, bundles.LABEL, path, memory)
     part = found.parts["label"]
     entry, proof = entries.decode(part.raw), parse_proof(part.proof)
-    checkpoint = open_checkpoint(proof.checkpoint, VerifierKey.parse(found.log_key), only=True)
+    checkpoint = open_checkpoint(proof.checkpoint, VerifierKey.parse(found.log_key))
     if not isinstance(entry.struct, Label):
         raise BadInput(f"{path}: the bundle's label is none")
     return SavedLabel(

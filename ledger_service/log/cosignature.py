@@ -8,13 +8,13 @@ this was the largest head of that log that the witness had seen, and it extends 
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from secrets import token_bytes
 
 from ledger_service.errors import BadInput, VerificationError
 from ledger_service.log import note
-from ledger_service.log.checkpoint import parse_body
+from ledger_service.log.checkpoint import Checkpoint, VerifierKey, open_checkpoint, parse_body
 from ledger_service.log.note import Note, NoteSignature, parse_note, parse_signature_lines
 
 HEADER = "cosignature/v1"
@@ -106,6 +106,32 @@ def open_cosignatures(note_text: str, keys: Iterable[CosignerKey]) -> dict[Cosig
     return found
 
 
+def open_exactly(
+    note_text: str, log: VerifierKey, witnesses: Sequence[CosignerKey]
+) -> tuple[Checkpoint, tuple[int, ...]]:
+    """Read a checkpoint of which no byte goes unchecked: it has the log's line, then one of each witness, in
+    their order, and nothing else.
+
+    Returns:
+        the head, and when each witness cosigned it (seconds since 1970).
+    Raises:
+        VerificationError: it has other lines, or one that does not hold.
+    """
+    found = [(line.name, line.key_id) for line in parse_note(note_text).signatures]
+    if len(found) != 1 + len(witnesses):
+        raise VerificationError(
+            "signatures on the checkpoint", expected=str(1 + len(witnesses)), found=str(len(found))
+        )
+    checkpoint = open_checkpoint(note_text, log)
+    expected = [(log.name, log.key_id), *((key.name, key.key_id) for key in witnesses)]
+    if found != expected:
+        raise VerificationError(
+            "order of the signatures on the checkpoint", expected=_names(expected), found=_names(found)
+        )
+    times = open_cosignatures(note_text, witnesses)
+    return checkpoint, tuple(times[key] for key in witnesses)
+
+
 def with_lines(checkpoint: str, lines: Iterable[str]) -> str:
     """The signed note with more signature lines under those that it has.
 
@@ -133,6 +159,10 @@ def _open(signed: Note, key: CosignerKey, signature: bytes) -> int:
     if not whole or not note.holds_ed25519(key.public, signature[_TIME_BYTES:], _message(signed.text, time)):
         raise VerificationError("a witness's cosignature of the checkpoint", expected=str(key))
     return time
+
+
+def _names(lines: Sequence[tuple[str, bytes]]) -> str:
+    return ", ".join(f"{name}+{key_id.hex()}" for name, key_id in lines)[:300]
 
 
 def _message(body: str, time: int) -> bytes:

@@ -18,6 +18,7 @@ from ledger_service.commitments import Json
 from ledger_service.eip712 import encode_word
 from ledger_service.errors import BadInput, Unavailable, VerificationError
 from ledger_service.log.checkpoint import VerifierKey
+from ledger_service.log.policy import MAX_POLICY_BYTES, Policy, parse_policy
 from ledger_service.verify import bundle as bundles
 from ledger_service.verify.chain import AnchorReader, JsonRpcChain
 from ledger_service.verify.verdict import Memory, Verdict
@@ -31,12 +32,14 @@ MAX_FILE_BYTES = 4 << 30
 class Options:
     """What the caller pins and asks for.
 
-    `block` is where the chain is read, `finalized` or `latest`; `from_block` where its events begin.
+    `policy` is the path of a policy file (C2SP tlog-policy); `block` is where the chain is read, `finalized`
+    or `latest`; `from_block` where its events begin.
     """
 
     rpc: str | None = None
     log_key: str | None = None
     log_address: str | None = None
+    policy: str | None = None
     as_json: bool = False
     block: str = "finalized"
     from_block: int = 0
@@ -68,6 +71,7 @@ def run(paths: Sequence[str], options: Options, out: TextIO | None = None, err: 
     report = _Report(options.as_json, out or sys.stdout, err or sys.stderr)
     try:
         chain = _prepare(options)
+        policy = _read_policy(options.policy)
     except BadInput as error:
         report.unusable("", 0, str(error))
         return report.tally.status
@@ -75,6 +79,7 @@ def run(paths: Sequence[str], options: Options, out: TextIO | None = None, err: 
         verify_bundle,
         log_key=options.log_key,
         log_address=options.log_address.lower() if options.log_address else None,
+        policy=policy,
         chain=chain,
         memory=Memory(),
     )
@@ -99,6 +104,16 @@ def _prepare(options: Options) -> AnchorReader | None:
     if options.rpc is None:
         return None
     return JsonRpcChain(options.rpc, options.block, from_block=options.from_block)
+
+
+def _read_policy(path: str | None) -> Policy | None:
+    if path is None:
+        return None
+    try:
+        with Path(path).open("rb") as file:
+            return parse_policy(file.read(MAX_POLICY_BYTES + 1))
+    except (BadInput, OSError) as error:
+        raise BadInput(f"{path}: {_sentence(error)}") from error
 
 
 def _read(path: str) -> bytes:
@@ -191,8 +206,17 @@ def _where(path: str, number: int) -> str:
 def summary(verdict: Verdict) -> str:
     """One line for people: what is proved."""
     facts = verdict.facts
-    head = f"entry {facts['index']} of {facts['log_size']}"
+    head = f"entry {facts['index']} of {facts['log_size']}{_cosigners(facts['witnesses'])}"
     if verdict.kind == bundles.PAYMENT:
         return f"payment of {facts['amount']} to {facts['worker']}, {head}"
     judged = facts["verdict"] or "not judged yet"
     return f"label by {facts['worker']} on item {str(facts['item'])[:18]}…, {judged}, {head}"
+
+
+def _cosigners(witnesses: Sequence[dict[str, Json]]) -> str:
+    """Who cosigned the checkpoint, for people: of many a few, those that a policy names before others."""
+    names = [str(found["key"]).split("+")[0] for found in sorted(witnesses, key=lambda w: not w["trusted"])]
+    if not names:
+        return ""
+    more = f" and {len(names) - 3} more" if len(names) > 3 else ""
+    return f", cosigned by {', '.join(names[:3])}{more}"
