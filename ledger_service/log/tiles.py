@@ -11,14 +11,17 @@ import re
 import threading
 from collections import OrderedDict
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from hashlib import sha256
 from typing import Protocol
 
 from ledger_service.errors import BadInput, Corrupt
 from ledger_service.log import nodes
-from ledger_service.log.hashing import HASH_BYTES, node_hash
+from ledger_service.log.hashing import EMPTY_ROOT, HASH_BYTES, node_hash
 
 HEIGHT = 8
 WIDTH = 1 << HEIGHT
+TILE_BYTES = WIDTH * HASH_BYTES
 MAX_LEVEL = 63
 MAX_ENTRY_BYTES = 0xFFFF
 _PATH = re.compile(
@@ -128,6 +131,62 @@ class TiledTree:
         return size
 
 
+@dataclass(frozen=True, slots=True)
+class Edge:
+    """The right edge of a tree: all that an append has to know of what is there.
+
+    Attributes:
+        size: leaves. root: over them, 32 bytes.
+        peaks: by height, the last complete subtree where the tree has one of its own (bit `height` of
+            `size`), else nothing.
+        partial: by level, the hashes of the last tile unless it is full, else nothing.
+    """
+
+    size: int
+    root: bytes
+    peaks: tuple[bytes, ...]
+    partial: tuple[bytes, ...]
+
+    @staticmethod
+    def read(reader: TileReader, size: int) -> Edge:
+        """The edge of a tree kept in tiles; reads only the partial ones.
+
+        Raises:
+            Corrupt: one of them has another number of hashes than `size` demands.
+        """
+        peaks: list[bytes] = []
+        partial: list[bytes] = []
+        while count := size >> HEIGHT * len(partial):
+            tile, width = divmod(count, WIDTH)
+            row = _hashes(reader, len(partial), tile, width) if width else []
+            levels = _inner_nodes(row)
+            # The last node of each row that is complete and has no sibling yet.
+            peaks += [levels[h][(width >> h) - 1] if width >> h & 1 else b"" for h in range(HEIGHT)]
+            partial.append(b"".join(row))
+        return Edge(size, _root_of_peaks(peaks), tuple(peaks), tuple(partial))
+
+    def extend(self, leaf_hashes: Sequence[bytes]) -> tuple[Edge, Tiles]:
+        """Append leaf hashes (32 bytes each): each inner node is hashed once.
+
+        Returns:
+            the new edge, and the tiles that are new or have grown, whole: {(level, index): hashes}.
+        """
+        peaks, partial, changed = list(self.peaks), list(self.partial), dict[tuple[int, int], bytes]()
+        height, fresh = 0, list(leaf_hashes)
+        while fresh:
+            if height == len(peaks):
+                peaks.append(b"")
+            if height % HEIGHT == 0:
+                _fill(height // HEIGHT, self.size >> height, fresh, partial, changed)
+            row = [peaks[height], *fresh] if peaks[height] else fresh
+            peaks[height] = row[-1] if len(row) % 2 else b""
+            pairs = iter(row)
+            fresh = [sha256(b"\x01" + left + right).digest() for left, right in zip(pairs, pairs)]  # noqa: B905
+            height += 1
+        size = self.size + len(leaf_hashes)
+        return Edge(size, _root_of_peaks(peaks), tuple(peaks), tuple(partial)), changed
+
+
 def append(reader: TileReader, size: int, leaf_hashes: Sequence[bytes]) -> tuple[Tiles, bytes]:
     """Append leaf hashes to a tree of `size` leaves kept in tiles.
 
@@ -141,28 +200,26 @@ def append(reader: TileReader, size: int, leaf_hashes: Sequence[bytes]) -> tuple
     """
     if any(len(leaf) != HASH_BYTES for leaf in leaf_hashes):
         raise BadInput(f"a leaf hash has {HASH_BYTES} bytes")
-    changed: Tiles = {}
-    level, fresh = 0, list(leaf_hashes)
-    while fresh:
-        fresh = _append_level(reader, level, size >> HEIGHT * level, fresh, changed)
-        level += 1
-    after = TiledTree(MemoryTiles(changed, reader), size + len(leaf_hashes))
-    return changed, after.root()
+    edge, changed = Edge.read(reader, size).extend(leaf_hashes)
+    return changed, edge.root
 
 
-def _append_level(reader: TileReader, level: int, count: int, fresh: list[bytes], out: Tiles) -> list[bytes]:
-    """Append hashes at one level that holds `count`; returns the hashes of the tiles that became full."""
-    tile, width = divmod(count, WIDTH)
-    row = _hashes(reader, level, tile, width) if width else []
-    row += fresh
-    above = []
-    for start in range(0, len(row), WIDTH):
-        part = row[start : start + WIDTH]
-        out[(level, tile)] = b"".join(part)
-        if len(part) == WIDTH:
-            above.append(_inner_nodes(part)[HEIGHT][0])
-        tile += 1
-    return above
+def _fill(level: int, count: int, fresh: list[bytes], partial: list[bytes], out: Tiles) -> None:
+    """Append hashes to the tiles of a level that holds `count`."""
+    if level == len(partial):
+        partial.append(b"")
+    row = partial[level] + b"".join(fresh)
+    for start in range(0, len(row), TILE_BYTES):
+        out[level, count // WIDTH + start // TILE_BYTES] = row[start : start + TILE_BYTES]
+    partial[level] = row[len(row) // TILE_BYTES * TILE_BYTES :]
+
+
+def _root_of_peaks(peaks: Sequence[bytes]) -> bytes:
+    digest = b""
+    for peak in peaks:
+        if peak:
+            digest = node_hash(peak, digest) if digest else peak
+    return digest or EMPTY_ROOT
 
 
 def tile_width(level: int, index: int, size: int) -> int:
