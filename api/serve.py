@@ -1,6 +1,6 @@
-"""One process: the API by uvicorn, and the service's own work in two threads beside it.
+"""One process: the API by uvicorn, and the service's own work in threads beside it.
 
-What the chain has to be told, or says, does not wait for a matching or an inference to end.
+What the chain has to be told, or says, does not wait for a matching or an inference to end; nor do witnesses.
 """
 
 from __future__ import annotations
@@ -10,18 +10,23 @@ import sys
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from pathlib import Path
 
 import uvicorn
 
 from api.app import create_app
 from ledger_service.chain import contracts
 from ledger_service.config import Settings
+from ledger_service.errors import BadInput
+from ledger_service.flow.cosign import Cosigning
+from ledger_service.log.policy import Policy, parse_policy
 from ledger_service.retries import Retries
 from ledger_service.rounds import ChainWork, Rounds
 from ledger_service.service import Service, assemble
 
 _BUSY_SECONDS = 0.05
 _IDLE_SECONDS = 0.5
+_COSIGN_SECONDS = 0.02  # between two looks for a new head
 _LONGEST_PAUSE = 60.0
 _BACKLOG = 512
 
@@ -55,10 +60,44 @@ def background(service: Service) -> Iterator[None]:
     Whatever was left is found in the rows by the next start.
     """
     stop = threading.Event()
-    work = {"chain": ChainWork(service).step, "rounds": Rounds(service, stopping=stop.is_set).step}
-    threads = [
-        threading.Thread(target=_work, args=(name, step, stop), name=name) for name, step in work.items()
-    ]
+    with _cosigning(service) as cosign:
+        work = [
+            ("chain", ChainWork(service).step, _BUSY_SECONDS, _IDLE_SECONDS),
+            ("rounds", Rounds(service, stopping=stop.is_set).step, _BUSY_SECONDS, _IDLE_SECONDS),
+            *([("cosign", cosign.step, 0.0, _COSIGN_SECONDS)] if cosign else []),
+        ]
+        threads = [threading.Thread(target=_work, args=(stop, *part), name=part[0]) for part in work]
+        yield from _running(threads, stop)
+
+
+@contextmanager
+def _cosigning(service: Service) -> Iterator[Cosigning | None]:
+    """Who asks the witnesses, for the length of the block; without a policy readers are shown every head.
+
+    Raises:
+        BadInput: the policy file cannot be read, or asks for what cannot be.
+    """
+    path = service.settings.witness_policy
+    if path is None:
+        with service.store.begin() as uow:
+            uow.log.unpublish()
+        yield None
+        return
+    cosigning = Cosigning(service.store, _read_policy(path))
+    try:
+        yield cosigning
+    finally:
+        cosigning.close()
+
+
+def _read_policy(path: Path) -> Policy:
+    try:
+        return parse_policy(path.read_bytes())
+    except OSError as error:
+        raise BadInput(f"cannot read the witness policy {path}: {error.strerror}") from error
+
+
+def _running(threads: list[threading.Thread], stop: threading.Event) -> Iterator[None]:
     try:
         for thread in threads:
             thread.start()
@@ -70,11 +109,11 @@ def background(service: Service) -> Iterator[None]:
                 thread.join()
 
 
-def _work(name: str, step: Callable[[], bool], stop: threading.Event) -> None:
+def _work(stop: threading.Event, name: str, step: Callable[[], bool], busy: float, idle: float) -> None:
+    """Take the step again and again, with pauses of `busy` or `idle` seconds between."""
     retries = Retries(longest=_LONGEST_PAUSE)
     while not stop.is_set():
-        busy = retries.attempt(name, step)
-        stop.wait(_BUSY_SECONDS if busy else _IDLE_SECONDS)
+        stop.wait(busy if retries.attempt(name, step) else idle)
 
 
 def _family(host: str) -> socket.AddressFamily:

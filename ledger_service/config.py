@@ -50,6 +50,7 @@ class Options:
         bond: what a dispute costs if it fails, token minor units.
         anchor_seconds: how long new entries wait for an anchor when no payroll does.
         confirmations: blocks until a block is final; None asks the chain (its `finalized` block).
+        witness_policy: C2SP tlog-policy file: who is to cosign the log's heads; None for nobody.
     """
 
     state: Path
@@ -65,6 +66,7 @@ class Options:
     bond: int = 1_000_000
     confirmations: int | None = None
     anchor_seconds: float = 15.0
+    witness_policy: Path | None = None
 
     def __post_init__(self) -> None:
         if not 0 <= self.port < 1 << 16:
@@ -92,7 +94,7 @@ class Settings:
     Attributes:
         local: the chain is our own: it has a token for everybody, and a clock that may be moved.
         port: where the API listens; never 0.
-        confirmations: as in Options.
+        confirmations, witness_policy: as in Options.
     """
 
     state: Path
@@ -113,6 +115,7 @@ class Settings:
     deployment: Deployment
     confirmations: int | None
     anchor_seconds: float
+    witness_policy: Path | None = None
 
     @property
     def url(self) -> str:
@@ -155,12 +158,14 @@ def settle(
         deployment=deployment,
         confirmations=options.confirmations,
         anchor_seconds=options.anchor_seconds,
+        witness_policy=options.witness_policy,
     )
 
 
 _TEXTS = {"RPC_URL": "rpc_url", "HOST": "host", "ORIGIN": "origin", "ARBITER": "arbiter"}
 _NUMBERS = {"PORT": "port", "FEE_BPS": "fee_bps", "BOND": "bond", "CONFIRMATIONS": "confirmations"}
 _LISTS = {"DOMAINS": "domains", "TOKENS": "tokens"}
+_FILES = {"WITNESS_POLICY": "witness_policy"}
 
 
 def read_options(environment: Mapping[str, str], given: Mapping[str, object]) -> Options:
@@ -169,7 +174,7 @@ def read_options(environment: Mapping[str, str], given: Mapping[str, object]) ->
     Raises:
         BadInput: a variable that nobody knows, or a value that is none; never with the value of a secret.
     """
-    known = {*ELSEWHERE, *_TEXTS, *_NUMBERS, *_LISTS}
+    known = {*ELSEWHERE, *_TEXTS, *_NUMBERS, *_LISTS, *_FILES}
     for name in environment:
         if name.startswith(PREFIX) and name.removeprefix(PREFIX) not in known:
             raise BadInput(
@@ -188,12 +193,14 @@ def _from(environment: Mapping[str, str]) -> dict[str, Any]:
     found: dict[str, Any] = {}
     if environment.get("DATABASE_URL"):
         found["database_url"] = environment["DATABASE_URL"]
-    for name, attribute in {**_TEXTS, **_NUMBERS, **_LISTS}.items():
+    for name, attribute in {**_TEXTS, **_NUMBERS, **_LISTS, **_FILES}.items():
         text = environment.get(PREFIX + name)
         if not text:
             continue
         if name in _NUMBERS:
             found[attribute] = _number(PREFIX + name, text)
+        elif name in _FILES:
+            found[attribute] = Path(text)
         else:
             found[attribute] = text if name in _TEXTS else tuple(text.replace(",", " ").split())
     return found

@@ -19,7 +19,7 @@ MAX_TILE_INDEX = 1 << 40  # beyond any log, within any column
 IMMUTABLE = "public, max-age=31536000, immutable"
 _CHECKPOINT: dict[int | str, dict[str, Any]] = {
     200: {
-        "description": "A C2SP signed note: origin, size, root, and the log's signature",
+        "description": "A C2SP signed note: origin, size, root, the log's signature, and its witnesses'",
         "content": {TEXT: {"schema": {"type": "string"}, "example": examples.CHECKPOINT}},
     }
 }
@@ -35,9 +35,10 @@ _TILE: dict[int | str, dict[str, Any]] = {
     "/checkpoint", summary="Get the newest signed head", response_class=Response, responses=_CHECKPOINT
 )
 def checkpoint(service: Running) -> Response:
-    """Size and root of the log, signed by it (C2SP tlog-checkpoint)."""
+    """Size and root of the log, signed by it (C2SP tlog-checkpoint), cosigned by its witnesses where it has
+    any (C2SP tlog-cosignature)."""
     with service.store.begin() as uow:
-        head = uow.log.head()
+        head = uow.log.published()
     return Response(head.checkpoint, media_type=TEXT, headers={"Cache-Control": "no-cache"})
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import os
 from collections.abc import Sequence
+from pathlib import Path
 
 from scripts.cli import arguments
 
@@ -20,8 +21,13 @@ EXAMPLES = """\
   DATABASE_URL=postgresql://ledger@db/ledger crowdledger serve --rpc https://rpc.example.org \\
       --host 0.0.0.0 --domain ledger.example.org --arbiter 0x… --token 0x…
 
+Witnesses that are to cosign the log's heads are named, with their URLs and the quorum, in a file as C2SP
+tlog-policy describes it; `crowdledger witness` prints the line for such a file:
+
+  crowdledger serve --witness-policy witnesses.txt
+
 Each option can also be given in the environment: CROWDLEDGER_STATE, _RPC_URL, _HOST, _PORT, _DOMAINS,
-_ORIGIN, _ARBITER, _TOKENS, _BOND, _FEE_BPS, _CONFIRMATIONS.
+_ORIGIN, _ARBITER, _TOKENS, _BOND, _FEE_BPS, _CONFIRMATIONS, _WITNESS_POLICY.
 """
 
 
@@ -61,6 +67,12 @@ def parser() -> argparse.ArgumentParser:
         type=int,
         metavar="N",
         help="blocks until a block is final (default: the chain says)",
+    )
+    made.add_argument(
+        "--witness-policy",
+        type=Path,
+        metavar="FILE",
+        help="who is to cosign the log's heads, and the quorum that readers are to see (C2SP tlog-policy)",
     )
     return made
 

@@ -1,0 +1,98 @@
+"""What a witness has to tell people, and where: standard error, and a webhook."""
+
+from __future__ import annotations
+
+import logging
+import queue
+import threading
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import httpx
+
+FORK, ROLLBACK, BROKEN, SUSPECT, UNAVAILABLE = "fork", "rollback", "broken", "suspect", "unavailable"
+TRIES = 5
+FIRST_PAUSE_SECONDS = 0.5
+TIMEOUT_SECONDS = 10.0
+MOST_WAITING = 256
+_log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Alarm:
+    """Something a person should look at.
+
+    Attributes:
+        kind: fork (proved, see the evidence), rollback (a smaller head than before), broken (the log gives
+            what does not hash to its own head), suspect (a checkpoint with a proof that does not hold),
+            unavailable (the log does not answer).
+        origin: of the log. words: what happened. at: seconds since 1970. evidence: path of the file, or "".
+    """
+
+    kind: str
+    origin: str
+    words: str
+    at: int
+    evidence: str = ""
+
+    def to_json(self) -> dict[str, Any]:
+        """What a webhook is sent."""
+        return {
+            "type": f"witness.{self.kind}",
+            "origin": self.origin,
+            "message": self.words,
+            "time": self.at,
+            "evidence": self.evidence,
+        }
+
+
+Tell = Callable[[Alarm], None]
+
+
+class Webhook:
+    """Posts alarms as JSON, one after the other, in a thread of its own: nobody waits for a slow receiver."""
+
+    def __init__(self, url: str) -> None:
+        self._url = url
+        self._waiting: queue.Queue[Alarm | None] = queue.Queue(MOST_WAITING)
+        self._stop = threading.Event()
+        self._client = httpx.Client(timeout=TIMEOUT_SECONDS, follow_redirects=False)
+        self._thread = threading.Thread(target=self._work, name="webhook", daemon=True)
+        self._thread.start()
+
+    def __call__(self, alarm: Alarm) -> None:
+        """Send it soon. Where too many wait, this one is only said on standard error."""
+        try:
+            self._waiting.put_nowait(alarm)
+        except queue.Full:
+            _log.error("too many alarms wait for the webhook; it is not told: %s", alarm.words)
+
+    def close(self, patience: float = 20.0) -> None:
+        """Send what waits, for at most `patience` seconds, and end."""
+        try:
+            self._waiting.put(None, timeout=patience)
+            self._thread.join(patience)
+        except queue.Full:
+            _log.error("the webhook takes no alarms; %d are not sent", self._waiting.qsize())
+        self._stop.set()
+        self._thread.join(TIMEOUT_SECONDS)
+        self._client.close()
+
+    def _work(self) -> None:
+        while not self._stop.is_set() and (alarm := self._waiting.get()) is not None:
+            if not self._sent(alarm):
+                _log.error("the webhook does not take an alarm: %s", alarm.words)
+
+    def _sent(self, alarm: Alarm) -> bool:
+        pause = FIRST_PAUSE_SECONDS
+        for _ in range(TRIES):
+            try:
+                if self._client.post(self._url, json=alarm.to_json()).is_success:
+                    return True
+            except (httpx.HTTPError, httpx.InvalidURL) as error:
+                _log.warning("the webhook does not answer: %s", error)
+            if self._stop.wait(pause):
+                break
+            pause *= 2
+        return False
