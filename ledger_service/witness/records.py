@@ -1,7 +1,6 @@
 """What a witness remembers: of each log the latest checkpoint that it cosigned, a file each.
 
-    checkpoints/<SHA-256 of the origin, hex>     signed note: the log's lines that were verified, and the
-    witness's own
+    checkpoints/<SHA-256 of the origin>     signed note: the log's lines that were verified, and our own
 
 The file is what the monitoring prefix serves. It is whole or not there, and durable before anybody sees the
 cosignature in it; a crash between the two leaves a cosignature that nobody was given.
@@ -47,8 +46,7 @@ class Records:
 
     Raises on creation:
         Corrupt: a file does not hold a checkpoint that this witness has cosigned. It is never taken for a
-            log that
-            was not seen yet: that would let the log begin anew.
+            log that was not seen yet: that would let the log begin anew.
     """
 
     def __init__(self, state: Path, key: CosignerKey) -> None:
