@@ -7,16 +7,17 @@ one round trip. It speaks to psycopg itself, within SQLAlchemy's transaction.
 from __future__ import annotations
 
 import struct
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from typing import cast
 
 import psycopg
 from sqlalchemy import Connection
 
-from ledger_service.errors import BadInput, Conflict, Unavailable
+from ledger_service.errors import Conflict, Unavailable
 from ledger_service.log.hashing import leaf_hash
-from ledger_service.log.tiles import MAX_ENTRY_BYTES, Edge, Tiles
+from ledger_service.log.tiles import Edge, Tiles
 
 _HEAD = "SELECT size, root FROM log_head WHERE id = 1 FOR UPDATE"
 _ENTRIES = "COPY log_entries (index, leaf, kind, raw) FROM STDIN (FORMAT binary)"
@@ -32,38 +33,31 @@ _COPY_BEGIN = b"PGCOPY\n\xff\r\n\0" + bytes(8)
 _COPY_END = b"\xff\xff"
 _ROW = struct.Struct("!hiqi32s")
 _LENGTH = struct.Struct("!i")
+_PIECE = 256  # rows
+
+Cursor = psycopg.Cursor[tuple[int, bytes]]
+
+
+RawEntry = tuple[str, bytes]  # its kind, and its bytes as they stand in the log
 
 
 @dataclass(frozen=True, slots=True)
-class Batch:
-    """Entries as they are to be appended: by position, the leaf hash and what follows it in the row."""
+class Change:
+    """What an append changes beside the rows: the edge after it, the tiles that are new or have grown, and
+    the new head's checkpoint."""
 
-    leaves: list[bytes]
-    rest: list[bytes]
+    edge: Edge
+    tiles: Tiles
+    checkpoint: str
 
-    @staticmethod
-    def of(rows: Sequence[tuple[str, bytes]]) -> Batch:
-        """From (kind, raw bytes) of each entry.
 
-        Raises:
-            BadInput: an entry is longer than 65,535 bytes.
-            Conflict: one of them is there twice.
-        """
-        if any(len(raw) > MAX_ENTRY_BYTES for _, raw in rows):
-            raise BadInput(f"an entry has at most {MAX_ENTRY_BYTES} bytes")
-        leaves = [leaf_hash(raw) for _, raw in rows]
-        if len(set(leaves)) < len(leaves):
-            raise Conflict("the same entry twice: an entry is in the log once")
-        kinds = {kind: _field(kind.encode()) for kind, _ in rows}
-        return Batch(leaves, [kinds[kind] + _LENGTH.pack(len(raw)) + raw for kind, raw in rows])
-
-    def copy_rows(self, first: int) -> bytes:
-        """All rows for COPY, the first of them with index `first`."""
-        rows = (
-            _ROW.pack(4, 8, index, 32, leaf) + rest
-            for index, (leaf, rest) in enumerate(zip(self.leaves, self.rest, strict=True), first)
-        )
-        return b"".join([_COPY_BEGIN, *rows, _COPY_END])
+def copy_rows(rows: Sequence[RawEntry], leaves: Sequence[bytes], first: int) -> bytes:
+    """Entries with their leaf hashes as rows of the binary COPY, the first of them with index `first`."""
+    kinds = {kind: _field(kind.encode()) for kind, _ in rows}
+    parts = []
+    for index, (leaf, (kind, raw)) in enumerate(zip(leaves, rows, strict=True), first):
+        parts += [_ROW.pack(4, 8, index, 32, leaf), kinds[kind], _LENGTH.pack(len(raw)), raw]
+    return b"".join(parts)
 
 
 class Appending:
@@ -77,28 +71,44 @@ class Appending:
         with self._cursor() as cursor:
             return cursor.execute(_HEAD).fetchone()
 
-    def write_entries(self, batch: Batch, edge: Edge) -> tuple[Edge, Tiles]:
-        """Write the rows behind an edge; the new edge, and the tiles that it changes.
+    def write(self, rows: Sequence[RawEntry], before: Edge, sign: Callable[[Edge], str]) -> Edge:
+        """Write entries behind an edge, the tiles that they change, and the new head; the edge after it.
 
         Raises:
-            Conflict: one of the entries is in the log already.
+            Conflict: one of the entries is in the log already, or here twice.
         """
-        with self._cursor() as cursor, cursor.copy(_ENTRIES) as copy:
-            copy.write(batch.copy_rows(edge.size))
-            return edge.extend(batch.leaves)  # while the server writes its rows
+        with self._cursor() as cursor:
+            change = self._copy(cursor, rows, before, sign)
+            levels, indices = zip(*change.tiles, strict=True)
+            tiles = (list(levels), list(indices), list(change.tiles.values()))
+            edge = change.edge
+            with cursor.connection.pipeline():
+                cursor.execute(_TILES, tiles)
+                cursor.execute(_NEW_HEAD, (edge.size, edge.root, change.checkpoint))
+        return edge
 
-    def write_head(self, edge: Edge, changed: Tiles, checkpoint: str) -> None:
-        """Write the tiles that have changed and the new head."""
-        levels, indices = zip(*changed, strict=True)
-        tiles = (list(levels), list(indices), list(changed.values()))
-        with self._cursor() as cursor, cursor.connection.pipeline():
-            cursor.execute(_TILES, tiles)
-            cursor.execute(_NEW_HEAD, (edge.size, edge.root, checkpoint))
+    def _copy(
+        self, cursor: Cursor, rows: Sequence[RawEntry], before: Edge, sign: Callable[[Edge], str]
+    ) -> Change:
+        """Send the rows piece by piece: while the server takes one in, the next is made here, and at last the
+        tree and its signature."""
+        leaves: list[bytes] = []
+        with cursor.copy(_ENTRIES) as copy:
+            copy.write(_COPY_BEGIN)
+            for start in range(0, len(rows), _PIECE):
+                piece = rows[start : start + _PIECE]
+                fresh = [leaf_hash(raw) for _, raw in piece]
+                copy.write(copy_rows(piece, fresh, before.size + start))
+                leaves += fresh
+            edge, tiles = before.extend(leaves)
+            change = Change(edge, tiles, sign(edge))
+            copy.write(_COPY_END)
+        return change
 
     @contextmanager
-    def _cursor(self) -> Iterator[psycopg.Cursor[tuple[int, bytes]]]:
+    def _cursor(self) -> Iterator[Cursor]:
         """psycopg's cursor. What it raises becomes ours, as `Store.begin` does it for SQLAlchemy's."""
-        with self._connection.connection.cursor() as cursor:
+        with cast(Cursor, self._connection.connection.cursor()) as cursor:
             try:
                 yield cursor
             except psycopg.errors.ExclusionViolation as error:

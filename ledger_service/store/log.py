@@ -9,12 +9,12 @@ from sqlalchemy import Connection, select
 from sqlalchemy.dialects.postgresql import insert as upsert
 
 from ledger_service.entries import Entry
-from ledger_service.errors import Corrupt, NotYours
+from ledger_service.errors import BadInput, Corrupt, NotYours
 from ledger_service.log import tiles
 from ledger_service.log.checkpoint import LogKey, sign_checkpoint
 from ledger_service.log.hashing import EMPTY_ROOT, HASH_BYTES
 from ledger_service.store import published
-from ledger_service.store.appending import Appending, Batch
+from ledger_service.store.appending import Appending, RawEntry
 from ledger_service.store.rows import among
 from ledger_service.store.tables import log_entries, log_head, log_published, log_tiles
 
@@ -116,7 +116,7 @@ class Log:
         """Append entries in order; returns their indices. Raises as `append_raw` does."""
         return self.append_raw([(type(entry.struct).__name__, entry.raw) for entry in entries])
 
-    def append_raw(self, rows: Sequence[tuple[str, bytes]]) -> list[int]:
+    def append_raw(self, rows: Sequence[RawEntry]) -> list[int]:
         """Append entries, each as its kind and its bytes, in order; returns their indices.
 
         The head's row stays locked until the transaction ends, so appends follow one another, also those of
@@ -126,15 +126,15 @@ class Log:
             Conflict: one of the entries is already in the log, or there twice.
             BadInput: an entry is longer than 65,535 bytes.
         """
-        batch = Batch.of(rows)
+        if any(len(raw) > tiles.MAX_ENTRY_BYTES for _, raw in rows):
+            raise BadInput(f"an entry has at most {tiles.MAX_ENTRY_BYTES} bytes")
         appending = Appending(self._connection)
         before = self._edge(appending)
         if not rows:
             return []
         # Crash from here to the commit: PostgreSQL forgets rows, tiles and head together, and the next append
         # finds the head of before. Its edge is read anew, since nobody's memory has this size and root.
-        after, changed = appending.write_entries(batch, before)
-        appending.write_head(after, changed, sign_checkpoint(self.key.name, after.size, after.root, self.key))
+        after = appending.write(rows, before, self._sign)
         # Crash after the commit, before anybody was told: whoever asks again finds the entries in the rows.
         self._last.edge = after
         return list(range(before.size, after.size))
@@ -183,6 +183,9 @@ class Log:
         if row is None:
             raise Corrupt("the log has no head")
         return Head(row.size, row.root, row.checkpoint)
+
+    def _sign(self, edge: tiles.Edge) -> str:
+        return sign_checkpoint(self.key.name, edge.size, edge.root, self.key)
 
     def _edge(self, appending: Appending) -> tiles.Edge:
         """The edge of the head, which is locked. The one in memory is taken where it is of the same head."""
