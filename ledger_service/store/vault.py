@@ -73,6 +73,14 @@ class Vault:
         salt, content = plain[: commitments.SALT_BYTES], plain[commitments.SALT_BYTES :]
         return Opening(commitments.parse_canonical(content), salt)
 
+    def check_key(self, subject: str, wrapped: bytes) -> None:
+        """Check that a subject's key, as it is stored, can be used.
+
+        Raises:
+            Corrupt: it is not wrapped under our storage key, for this subject.
+        """
+        AESGCM(self._unwrap(subject, wrapped))
+
     def salt(self, *context: bytes) -> bytes:
         """A secret salt that is the same whenever the same thing is committed again.
 
