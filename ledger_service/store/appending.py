@@ -53,7 +53,7 @@ class Change:
 
 def copy_rows(rows: Sequence[RawEntry], leaves: Sequence[bytes], first: int) -> bytes:
     """Entries with their leaf hashes as rows of the binary COPY, the first of them with index `first`."""
-    kinds = {kind: _field(kind.encode()) for kind, _ in rows}
+    kinds = {kind: _field(kind.encode()) for kind in {kind for kind, _ in rows}}
     parts = []
     for index, (leaf, (kind, raw)) in enumerate(zip(leaves, rows, strict=True), first):
         parts += [_ROW.pack(4, 8, index, 32, leaf), kinds[kind], _LENGTH.pack(len(raw)), raw]
@@ -93,17 +93,17 @@ class Appending:
         """Send the rows piece by piece: while the server takes one in, the next is made here, and at last the
         tree and its signature."""
         leaves: list[bytes] = []
+        begin = _COPY_BEGIN
         with cursor.copy(_ENTRIES) as copy:
-            copy.write(_COPY_BEGIN)
             for start in range(0, len(rows), _PIECE):
                 piece = rows[start : start + _PIECE]
                 fresh = [leaf_hash(raw) for _, raw in piece]
-                copy.write(copy_rows(piece, fresh, before.size + start))
+                end = _COPY_END if start + _PIECE >= len(rows) else b""
+                copy.write(begin + copy_rows(piece, fresh, before.size + start) + end)
                 leaves += fresh
+                begin = b""
             edge, tiles = before.extend(leaves)
-            change = Change(edge, tiles, sign(edge))
-            copy.write(_COPY_END)
-        return change
+            return Change(edge, tiles, sign(edge))
 
     @contextmanager
     def _cursor(self) -> Iterator[Cursor]:
