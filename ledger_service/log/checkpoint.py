@@ -162,13 +162,15 @@ def read_unverified(text: str) -> Checkpoint:
     return parse_body(parse_note(text).text)
 
 
-def parse_body(body: str) -> Checkpoint:
-    """The head in a note's text: origin, size and root, and no further line.
+def parse_body(body: str, *, extensions: bool = False) -> Checkpoint:
+    """The head in a note's text: origin, size and root, and no further line, or any but empty ones.
 
     Raises:
         VerificationError: it has another form.
     """
     lines = body[:-1].split("\n")
+    if extensions and all(lines[3:]):
+        lines = lines[:3]
     if len(lines) != 3 or not lines[0] or not _DECIMAL.match(lines[1]) or int(lines[1]) > MAX_SIZE:
         raise VerificationError("a checkpoint is origin, size and root, and no further line")
     root = unb64(lines[2])

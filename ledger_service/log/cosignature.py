@@ -84,7 +84,7 @@ class WitnessKey:
         if not 0 <= time <= MAX_TIME:
             raise BadInput(f"a cosignature's time is 0 to 2^63 - 1 seconds, not {time}")
         body = parse_note(checkpoint_text).text
-        parse_body("\n".join([*body.split("\n")[:3], ""]))  # extension lines are signed, and said nothing of
+        parse_body(body, extensions=True)  # they are signed, and nothing is said of them
         stamp = time.to_bytes(_TIME_BYTES, "big")
         signature = stamp + note.sign_ed25519(self.seed, _message(body, time))
         return NoteSignature(self.name, self.verifier.key_id, signature).line
