@@ -1,8 +1,8 @@
 """The checkpoint cases that sigstore's conformance suite has for Rekor v2, with keys and heads of our own.
 
 Its names (github.com/sigstore/sigstore-conformance, test/assets/bundle-verify), of which those that end in
-`_fail` have to be refused; the facts are its, the notes are made here. A verifier that knows no witness ignores
-them; one that knows them verifies them, which the suite says is to come.
+`_fail` have to be refused; the facts are its, the notes are made here. A verifier that knows no witness
+ignores them; one that knows them verifies them, which the suite says is to come.
 """
 
 from __future__ import annotations
@@ -100,7 +100,7 @@ def test_a_checkpoint_of_the_suite_is_refused(name: str) -> None:
 
 
 def test_an_inclusion_proof_of_the_suite_is_refused() -> None:
-    """inclusion-proof-corrupted-hash_fail, invalid-inclusion-proof_fail (old), rekor2-no-inclusion-proof_fail"""
+    """Of inclusion-proof-corrupted-hash_fail, invalid-inclusion-proof_fail, rekor2-no-inclusion-proof_fail."""
     head, leaf, path = open_checkpoint(GOOD, LOG.verifier), leaf_hash(ENTRIES[735]), TREE.inclusion_proof(735)
     corrupted = [path[0][:31] + bytes([path[0][31] ^ 1]), *path[1:]]
     for wrong in (corrupted, TREE.inclusion_proof(600, 700), TREE.inclusion_proof(700, 701), []):
