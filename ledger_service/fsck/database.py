@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
+from ledger_service.audit.progress import Progress, silent
 from ledger_service.fsck.heads import claim_chain, claim_events, read_heads
 from ledger_service.fsck.known import Known
 from ledger_service.fsck.log import check_log
 from ledger_service.fsck.others import check_others
-from ledger_service.fsck.report import Progress, Report, silent
+from ledger_service.fsck.report import Report
 from ledger_service.fsck.rows import Rows
 from ledger_service.heads import Head
 from ledger_service.store.integrity import Snapshot

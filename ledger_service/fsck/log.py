@@ -6,9 +6,10 @@ from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 from ledger_service import entries
+from ledger_service.audit.progress import Progress
 from ledger_service.errors import BadInput
 from ledger_service.fsck.heads import Claims
-from ledger_service.fsck.report import Difference, Progress, Report, same
+from ledger_service.fsck.report import Difference, Report, same
 from ledger_service.fsck.retree import Retree
 from ledger_service.store.integrity import Snapshot
 

@@ -20,8 +20,8 @@ from ledger_service.terms import Terms
 
 
 def check_others(snapshot: Snapshot, known: Known, report: Report) -> None:
-    """Campaigns stand where their rows say; items and gold answers have their roots; payrolls are what the log
-    owes; keys open.
+    """Campaigns stand where their rows say; items and gold answers have their roots; payrolls are what the
+    log owes; keys open.
 
     Raises:
         Difference: the first that does not hold.

@@ -2,18 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from ledger_service.commitments import Json
 from ledger_service.errors import VerificationError
-
-Progress = Callable[[str, int, int], None]
-"""(stage, done, total) of a long piece of work."""
-
-
-def silent(stage: str, done: int, total: int) -> None:
-    """A progress callback that shows nothing."""
 
 
 class Difference(VerificationError):

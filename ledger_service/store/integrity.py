@@ -171,6 +171,17 @@ class Snapshot:
         )
         return self._connection.scalar(query)
 
+    def first_block(self) -> int:
+        """A block before which none of our contracts was there."""
+        rows = chain_tables.intents
+        query = select(func.min(rows.c.block_number)).where(rows.c.key.startswith("deploy/"))
+        return self._connection.scalar(query) or 0
+
+    def origin(self) -> str | None:
+        """The name that the newest head bears; None where there is no head."""
+        note = self._connection.scalar(select(tables.log_head.c.checkpoint))
+        return None if note is None else note.split("\n", 1)[0]
+
     def chain_id(self) -> int | None:
         """The chain that this database is about."""
         return self._connection.scalar(select(chain_tables.lanes.c.chain_id).limit(1)) or (

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import pytest
@@ -11,10 +11,11 @@ from sqlalchemy import Engine, text
 from ledger_service.fsck.database import check_database
 from ledger_service.fsck.known import Known
 from ledger_service.fsck.report import Report
+from ledger_service.heads import Head
 from ledger_service.store.integrity import Snapshot
 from tests.conftest import new_database
 from tests.flow.world import ESCROW, Ask, World, seeded
-from tests.fsck.paid import paid_campaign
+from tests.fsck.paid import deployed, paid_campaign
 
 
 @dataclass
@@ -32,7 +33,7 @@ class Life:
         ledger = self.world.ledger
         return Known(self.world.store.log_key.verifier, ledger.domain, ESCROW, seeded("storage key"))
 
-    def check(self, *changes: str, known: Known | None = None) -> Report:
+    def check(self, *changes: str, known: Known | None = None, chain: Sequence[Head] | None = None) -> Report:
         """The whole check, of a database that somebody changes behind the service's back; undone after it."""
         with self.world.engine.connect() as connection, connection.begin() as transaction:
             connection.execute(text("SET CONSTRAINTS ALL DEFERRED"))
@@ -40,7 +41,7 @@ class Life:
                 assert connection.execute(text(statement)).rowcount != 0, statement
             try:
                 with Snapshot(connection) as now:
-                    report = check_database(now, known or self.known)
+                    report = check_database(now, known or self.known, chain)
             finally:
                 transaction.rollback()
         return report
@@ -50,11 +51,13 @@ class Life:
 def life(server_url: str) -> Iterator[Life]:
     with new_database(server_url) as database:
         made = World(database)
-        yield _lived(made)
+        yield lived(made)
         made.store.close()
 
 
-def _lived(world: World) -> Life:
+def lived(world: World) -> Life:
+    """Let all of it happen."""
+    deployed(world)
     paid = paid_campaign(world)
     running = world.ask(items=4, title="Still running")
     world.open(running)

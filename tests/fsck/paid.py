@@ -3,7 +3,25 @@
 from __future__ import annotations
 
 from ledger_service.flow import anchor, settle
-from tests.flow.world import Ask, World
+from ledger_service.signing import keccak256
+from ledger_service.store.chain import Attempt, Mined
+from tests.flow.world import ESCROW, LOG, RIGHTS, TOKEN, Ask, World
+
+
+def deployed(world: World) -> None:
+    """The rows that the deployment of the contracts leaves."""
+    lane = world.ledger.lane
+    contracts = {"provenance-log": LOG, "escrow": ESCROW, "dataset-rights": RIGHTS, "token": TOKEN}
+    with world.store.begin() as uow:
+        uow.intents.open_lane(lane, bytes(32), 0)
+        for nonce, (name, address) in enumerate(contracts.items()):
+            intent = uow.intents.enqueue(lane, f"deploy/{name}", None, name.encode(), 0, 0)
+            raw = f"creation of {name}".encode()
+            attempt = Attempt(keccak256(raw), 1, raw, 21_000, 1, 1, 0)
+            assert uow.intents.take(intent, nonce, attempt)
+            taken = uow.intents.get(lane, f"deploy/{name}")
+            mined = Mined(attempt.hash, 0, bytes(32), 21_000, 1, address)
+            assert uow.intents.mined(taken, mined, final=True, now=0)
 
 
 def anchored(world: World) -> int:

@@ -18,7 +18,8 @@ def leaf(index: int) -> bytes:
 @pytest.mark.parametrize("size", [0, 1, 2, 255, 256, 257, 511, 512, 1000, 65_535, 65_536, 65_537])
 def test_tiles_and_root_are_those_of_an_append(size: int) -> None:
     leaves = [leaf(index) for index in range(size)]
-    again, found = Retree(), {}
+    again = Retree()
+    found: dict[tuple[int, int], bytes] = {}
     for one in leaves:
         found |= {(level, index): hashes for level, index, hashes in again.add(one)}
     found |= {(level, index): hashes for level, index, hashes in again.partial()}
