@@ -4,20 +4,28 @@ both."""
 from __future__ import annotations
 
 import asyncio
+import socket
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 
+import uvicorn
 from starlette.applications import Starlette
 from starlette.concurrency import run_in_threadpool
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import PlainTextResponse, Response
 from starlette.routing import Route
 
-from ledger_service.errors import LedgerError
+from ledger_service.errors import Conflict, LedgerError
 from ledger_service.witness.refusals import TooMuch, UnknownLog, WrongOldSize
 from ledger_service.witness.request import MAX_BODY_BYTES
 from ledger_service.witness.witness import Witness
 
 SIZE = "text/x.tlog.size"
 BODY_SECONDS = 20.0
+KEEP_ALIVE_SECONDS = 90
+SHUTDOWN_SECONDS = 10
+MOST_CONNECTIONS = 1024
+BACKLOG = 512
 
 
 def create_app(witness: Witness) -> Starlette:
@@ -77,3 +85,38 @@ async def _refused(_: Request, error: Exception) -> Response:
 def _text(words: str, status: int, *, close: bool = False) -> Response:
     # What is left of a body that was not read to its end must not be taken for the next request.
     return PlainTextResponse(words + "\n", status, headers={"Connection": "close"} if close else None)
+
+
+def serve(witness: Witness, listening: socket.socket, ready: Callable[[], None]) -> None:
+    """Answer until SIGINT or SIGTERM; `ready` is called once whoever connects is answered."""
+    config = uvicorn.Config(
+        create_app(witness),
+        log_level="warning",
+        access_log=False,
+        lifespan="off",
+        timeout_keep_alive=KEEP_ALIVE_SECONDS,
+        limit_concurrency=MOST_CONNECTIONS,
+        timeout_graceful_shutdown=SHUTDOWN_SECONDS,
+    )
+    server = uvicorn.Server(config)
+    ready()  # the socket listens already: who connects now is answered as soon as the server runs
+    server.run(sockets=[listening])
+
+
+@contextmanager
+def listening(host: str, port: int) -> Iterator[socket.socket]:
+    """A socket that listens; port 0 takes a free one.
+
+    Raises:
+        Conflict: the address is taken, or not one of this machine.
+    """
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    try:
+        made = socket.create_server((host, port), backlog=BACKLOG, family=family)
+    except OSError as error:
+        raise Conflict(f"cannot listen on {host} port {port}: {error.strerror or error}") from error
+    with made:
+        # asyncio sets it only where a socket was made with its protocol's number; connections inherit it
+        # here. Without it the second part of an answer waits 40 ms for the acknowledgement of the first.
+        made.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        yield made

@@ -107,6 +107,14 @@ def check_fork(evidence: ForkEvidence, key: VerifierKey) -> tuple[Checkpoint, Ch
     return old, new
 
 
+@dataclass(frozen=True, slots=True)
+class Kept:
+    """A file of evidence, and whether it was not there before."""
+
+    path: Path
+    new: bool
+
+
 class EvidenceFiles:
     """Where evidence is kept. A flood of it fills nothing: each contradiction is kept once, up to a
     number."""
@@ -115,15 +123,15 @@ class EvidenceFiles:
         self._folder = state / FOLDER
         self._lock = threading.Lock()
 
-    def keep(self, origin: str, size: int, evidence: ForkEvidence) -> Path | None:
-        """Write it, durably, unless it is there; the file, None where it was there or there are too many.
+    def keep(self, origin: str, size: int, evidence: ForkEvidence) -> Kept | None:
+        """Write it, durably, unless it is there; None where there are too many.
 
         Raises:
             OSError: it cannot be written.
         """
         return self._write(origin, f"{size}", evidence.to_json(), MAX_FILES)
 
-    def keep_suspect(self, origin: str, latest: str, request: AddCheckpoint) -> Path | None:
+    def keep_suspect(self, origin: str, latest: str, request: AddCheckpoint) -> Kept | None:
         """Write a signed checkpoint that came with a proof that does not hold. By itself that proves nothing:
         whoever has the checkpoint can send it with any proof. Result and errors as above."""
         found = {
@@ -135,7 +143,7 @@ class EvidenceFiles:
         }
         return self._write(origin, "suspect", found, MAX_SUSPECTS)
 
-    def _write(self, origin: str, prefix: str, found: dict[str, Any], most: int) -> Path | None:
+    def _write(self, origin: str, prefix: str, found: dict[str, Any], most: int) -> Kept | None:
         folder = self._folder / origin_hash(origin)
         suspect = prefix == "suspect"
         # Signatures beside the log's can be added by anybody: the same two heads are kept once.
@@ -144,7 +152,9 @@ class EvidenceFiles:
         with self._lock:
             folder.mkdir(parents=True, exist_ok=True)
             there = [name for name in folder.glob("*.json") if name.name.startswith("suspect") == suspect]
-            if path.exists() or len(there) >= most:
+            if path.exists():
+                return Kept(path, new=False)
+            if len(there) >= most:
                 return None
             write_whole(path, json.dumps(found, indent=1, ensure_ascii=False).encode() + b"\n")
-        return path
+        return Kept(path, new=True)

@@ -14,7 +14,7 @@ from ledger_service.log.hashing import EMPTY_ROOT
 from ledger_service.log.note import Note
 from ledger_service.log.proof import verify_consistency
 from ledger_service.witness.alarms import FORK, SUSPECT, Alarm, Tell
-from ledger_service.witness.evidence import EvidenceFiles, ForkEvidence
+from ledger_service.witness.evidence import EvidenceFiles, ForkEvidence, Kept
 from ledger_service.witness.records import Record, Records
 from ledger_service.witness.refusals import Inconsistent, NotSigned, UnknownLog, WrongOldSize
 from ledger_service.witness.request import AddCheckpoint, parse_request, read_head
@@ -143,30 +143,32 @@ class Witness:
 
     def _look_for_fork(self, latest: Record | None, head: Checkpoint, signed: Note) -> None:
         """Keep two roots of one size: the log has signed both, which proves that it is forked."""
-        empty = head.size == 0 and head.root != EMPTY_ROOT
         if latest is not None and latest.head.size == head.size and latest.head.root != head.root:
-            self.keep_fork(latest.note, signed.to_text(), head, head.root, ())
-        elif empty:
-            self.keep_fork(signed.to_text(), signed.to_text(), head, head.root, ())
+            old = latest.note
+        elif head.size == 0 and head.root != EMPTY_ROOT:
+            old = signed.to_text()
+        else:
+            return
+        kept = self.keep_fork(old, signed.to_text(), head, head.root, ())
+        if kept is None or kept.new:
+            words = f"{head.origin} is forked: it has signed two heads of {head.size} entries"
+            self._tell(Alarm(FORK, head.origin, words, self._clock(), str(kept.path) if kept else ""))
 
-    def keep_fork(self, old: str, new: str, head: Checkpoint, root: bytes, proof: Sequence[bytes]) -> str:
-        """Keep the proof of a fork and tell of it; the file's path, "" where it is known already.
+    def keep_fork(
+        self, old: str, new: str, head: Checkpoint, root: bytes, proof: Sequence[bytes]
+    ) -> Kept | None:
+        """Keep the proof of a fork; None where it cannot be kept, which is said.
 
         Args:
             old, new: signed notes. head: of the new one. root, proof: as in ForkEvidence.
         """
         keys = tuple(str(key) for key in self._logs[head.origin])
-        words = f"{head.origin} is forked: it has signed two contradicting heads, one of size {head.size}"
+        evidence = ForkEvidence(keys, old, new, root, tuple(proof))
         try:
-            kept = self._evidence.keep(
-                head.origin, head.size, ForkEvidence(keys, old, new, root, tuple(proof))
-            )
+            return self._evidence.keep(head.origin, head.size, evidence)
         except OSError as error:
-            self._tell(Alarm(FORK, head.origin, f"{words}; not kept: {error.strerror}", self._clock()))
-            return ""
-        if kept is not None:
-            self._tell(Alarm(FORK, head.origin, words, self._clock(), str(kept)))
-        return str(kept or "")
+            _log.error("evidence of the fork of %s is not kept: %s", head.origin, error.strerror)
+            return None
 
     def _keep_suspect(self, latest: Record, head: Checkpoint, request: AddCheckpoint) -> None:
         try:
@@ -174,6 +176,6 @@ class Witness:
         except OSError as error:
             _log.error("a suspect checkpoint of %s is not kept: %s", head.origin, error.strerror)
             return
-        if kept is not None:
+        if kept is not None and kept.new:
             words = f"a checkpoint of {head.origin} came with a proof that does not hold, at size {head.size}"
-            self._tell(Alarm(SUSPECT, head.origin, words, self._clock(), str(kept)))
+            self._tell(Alarm(SUSPECT, head.origin, words, self._clock(), str(kept.path)))
