@@ -13,6 +13,10 @@ A saved folder:
     campaigns.json                      {"campaigns": [...]}: every page of GET /v1/campaigns
     openings/<campaign>.ndjson          GET /v1/campaigns/{id}/openings, all pages
     bundles/<campaign>.<kind>.ndjson    GET /v1/campaigns/{id}/bundles, all pages
+    service.ndjson                      GET /v1/operator/state, all pages
+    log-key                             the log's verifier key, as the folder's owner first accepted it
+    checkpoint.next                     the head of a mirroring that has not come to its end
+    evidence/                           heads of the log that do not belong together
 """
 
 from __future__ import annotations
@@ -23,7 +27,7 @@ from typing import Protocol
 
 from ledger_service.audit.reading import as_bytes, as_list, as_object, member, parse_json
 from ledger_service.commitments import Json
-from ledger_service.errors import BadInput
+from ledger_service.errors import BadInput, NotYours
 from ledger_service.log import tiles
 from ledger_service.log.checkpoint import MAX_NOTE_BYTES
 from ledger_service.log.hashing import HASH_BYTES
@@ -74,6 +78,10 @@ class LogSource(Protocol):
         """The bundles ("label" or "payment") of a campaign, a line each; None as above."""
         ...
 
+    def state(self) -> Iterator[bytes] | None:
+        """What of the service's state is in no entry, a JSON value a line; None for all but its operator."""
+        ...
+
 
 class DirSource:
     """A saved folder. It may come from anybody, so its files are bounded like a server's answers."""
@@ -97,7 +105,13 @@ class DirSource:
         return self._read(tiles.entries_path(index, width), MAX_TILE_BYTES)
 
     def info(self) -> dict[str, Json]:
-        """info.json."""
+        """info.json.
+
+        Raises:
+            NotYours: the folder is a copy of a log alone, without its service.
+        """
+        if not (self._folder / "info.json").is_file():
+            raise NotYours(f"{self._folder} holds no info.json: a copy of a log without its service")
         return as_object(parse_json(self._read("info.json", MAX_JSON_BYTES), "info.json"), "info.json")
 
     def campaigns(self) -> list[dict[str, Json]]:
@@ -114,6 +128,11 @@ class DirSource:
     def bundles(self, campaign: bytes, kind: str) -> Iterator[bytes] | None:
         """Lines of bundles/<campaign>.<kind>.ndjson."""
         path = self._folder / "bundles" / f"0x{campaign.hex()}.{kind}.ndjson"
+        return _lines(path) if path.is_file() else None
+
+    def state(self) -> Iterator[bytes] | None:
+        """Lines of service.ndjson."""
+        path = self._folder / "service.ndjson"
         return _lines(path) if path.is_file() else None
 
     def _read(self, name: str, limit: int) -> bytes:

@@ -18,7 +18,7 @@ from collections import OrderedDict
 from collections.abc import Callable, Iterator
 from typing import Protocol
 
-from ledger_service.errors import BadInput, Refused, VerificationError
+from ledger_service.errors import BadInput, Refused, Unavailable, VerificationError
 from ledger_service.log import nodes, tiles
 from ledger_service.log.checkpoint import Checkpoint, VerifierKey, open_checkpoint
 from ledger_service.log.hashing import EMPTY_ROOT, HASH_BYTES, leaf_hash, node_hash
@@ -54,10 +54,12 @@ class Fork(VerificationError):
 
     Attributes:
         old, new: the two heads. root: of the first `old.size` leaves under `new`, proved.
+        proof: the path from `root` to the root of `new` (RFC 9162, 2.1.4.1); with the two signed notes it
+            shows the fork to anybody. Empty where the two sizes are the same, or where the source broke off.
     """
 
-    def __init__(self, old: Checkpoint, new: Checkpoint, root: bytes) -> None:
-        self.old, self.new, self.root = old, new, root
+    def __init__(self, old: Checkpoint, new: Checkpoint, root: bytes, proof: tuple[bytes, ...] = ()) -> None:
+        self.old, self.new, self.root, self.proof = old, new, root, proof
         what = f"the log is forked: the head of {new.size} entries does not extend that of {old.size}; root"
         super().__init__(f"{what} at {old.size}", expected=old.root.hex(), found=root.hex())
 
@@ -99,7 +101,7 @@ class Follower:
             VerificationError: a tile that is not the one under the checkpoint's root.
             BadInput, Unavailable: from the source.
         """
-        return tiles.TiledTree(self._tiles(checkpoint), checkpoint.size)
+        return tiles.TiledTree(self.proved(checkpoint), checkpoint.size)
 
     def check_extends(self, old: Checkpoint, new: Checkpoint) -> None:
         """Check that the log under `new` begins with the log under `old` (both signed).
@@ -114,9 +116,15 @@ class Follower:
             raise VerificationError("origin of the checkpoint", expected=old.origin, found=new.origin)
         if new.size < old.size:
             raise Behind(old, new)
-        root = new.root if new.size == old.size else self._root_at(old.size, new)
+        if old.size in (0, new.size):
+            root = new.root if old.size else EMPTY_ROOT
+            if root != old.root:
+                raise Fork(old, new, root)
+            return
+        tree = self.tree(new)
+        root = tree.root(old.size)
         if root != old.root:
-            raise Fork(old, new, root)
+            raise Fork(old, new, root, _path(tree, old.size))
 
     def entries(self, checkpoint: Checkpoint, start: int, end: int) -> Iterator[tuple[int, bytes]]:
         """The entries [start, end) under a head whose signature has been checked, each with its index.
@@ -129,7 +137,7 @@ class Follower:
             raise BadInput(f"there are no entries {start} to {end} in a log of {checkpoint.size}")
         if start == end:
             return
-        proved = self._tiles(checkpoint)
+        proved = self.proved(checkpoint)
         for bundle in range(start // tiles.WIDTH, (end - 1) // tiles.WIDTH + 1):
             first = bundle * tiles.WIDTH
             width = tiles.tile_width(0, bundle, checkpoint.size)
@@ -137,11 +145,9 @@ class Follower:
             for index in range(max(start, first), min(end, first + width)):
                 yield index, found[index - first]
 
-    def _tiles(self, checkpoint: Checkpoint) -> ProvedTiles:
+    def proved(self, checkpoint: Checkpoint) -> ProvedTiles:
+        """The tiles under a head whose signature has been checked. Raises as `ProvedTiles` does."""
         return ProvedTiles(self._source, checkpoint, self._proved)
-
-    def _root_at(self, size: int, new: Checkpoint) -> bytes:
-        return self.tree(new).root(size) if size else EMPTY_ROOT
 
 
 class ProvedTiles:
@@ -176,13 +182,30 @@ class ProvedTiles:
             raise BadInput(f"there is no tile {level}/{index} of width {width} in a log of {self._size}")
         return self._whole(level, index)[: width * HASH_BYTES]
 
+    def offer(self, level: int, index: int, raw: bytes) -> bool:
+        """Whether `raw` is this full tile; if so, the source is not asked for it while it is remembered.
+
+        Raises as `read` does, about the tiles above.
+        """
+        if len(raw) != tiles.WIDTH * HASH_BYTES:
+            return False
+        expected = self._expected(level, index)
+        if _fold(raw, tiles.HEIGHT) != expected:
+            return False
+        self._proved.get(expected, lambda: raw)
+        return True
+
     def _whole(self, level: int, index: int) -> bytes:
         if (level, index) in self._edge:
             return self._edge[level, index]
+        expected = self._expected(level, index)
+        return self._proved.get(expected, lambda: self._prove(level, index, expected))
+
+    def _expected(self, level: int, index: int) -> bytes:
+        """The hash that a full tile makes: it stands in the tile above."""
         parent, place = divmod(index, tiles.WIDTH)
         above = self._whole(level + 1, parent)
-        expected = above[place * HASH_BYTES : (place + 1) * HASH_BYTES]
-        return self._proved.get(expected, lambda: self._prove(level, index, expected))
+        return above[place * HASH_BYTES : (place + 1) * HASH_BYTES]
 
     def _prove(self, level: int, index: int, expected: bytes) -> bytes:
         raw = _read_tile(self._source, level, index, tiles.WIDTH)
@@ -230,7 +253,19 @@ def read_bundle(source: TlogSource, index: int, width: int, hashes: bytes) -> tu
     Raises:
         VerificationError: another entry, or not so many. BadInput, Unavailable: from the source.
     """
-    raw = _with_fallback(source.entries, index, width)
+    found = check_bundle(_with_fallback(source.entries, index, width), index, hashes)
+    return tiles.encode_bundle(found), found
+
+
+def check_bundle(raw: bytes, index: int, hashes: bytes) -> list[bytes]:
+    """The entries of entry bundle `index`, one for each of the leaf hashes given, and compared with it.
+
+    A full bundle may stand in the place of a partial one; its further entries are left out.
+
+    Raises:
+        VerificationError: another entry, or not so many.
+    """
+    width = len(hashes) // HASH_BYTES
     try:
         found = tiles.parse_bundle(raw)
     except BadInput as error:
@@ -244,7 +279,15 @@ def read_bundle(source: TlogSource, index: int, width: int, hashes: bytes) -> tu
         if hashed != expected:
             what = f"leaf hash of entry {index * tiles.WIDTH + place}"
             raise VerificationError(what, expected=expected.hex(), found=hashed.hex())
-    return tiles.encode_bundle(found), found
+    return found
+
+
+def _path(tree: tiles.TiledTree, size: int) -> tuple[bytes, ...]:
+    """The consistency proof from a size; nothing where the source does not give the tiles that it needs."""
+    try:
+        return tuple(tree.consistency_proof(size))
+    except (Refused, Unavailable, VerificationError):
+        return ()
 
 
 def _read_tile(source: TlogSource, level: int, index: int, width: int) -> bytes:
