@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 
 from ledger_service.audit.chain_reading import PROPOSED, ChainReader
 from ledger_service.audit.words import address, topic, uint, word
@@ -15,20 +16,45 @@ from ledger_service.log.checkpoint import Checkpoint
 from ledger_service.log.follow import Follower
 from ledger_service.monitor.alarms import Alarm, Kind
 from ledger_service.monitor.heads import NOTE
-from ledger_service.monitor.look import Look
+from ledger_service.monitor.look import Identity, Look
 
 HIDDEN, NODE, UNANCHORED = "hidden:the chain", "node", "unanchored"
-_READ_TO = "anchors_read_to"
+_READ_TO, _CHAIN = "anchors_read_to", "chain"
 
 
-def read_anchors(look: Look, client: ChainClient, log: str, first: int | None) -> ChainReader | None:
+class Node:
+    """The chain's node, connected when it is first needed: a log is watched also while it does not answer."""
+
+    def __init__(self, connect: Callable[[], ChainClient]) -> None:
+        self._connect = connect
+        self._client: ChainClient | None = None
+
+    def client(self) -> ChainClient:
+        """The connection.
+
+        Raises:
+            Unavailable: the node does not answer. Corrupt: its answers have no sense.
+        """
+        if self._client is None:
+            self._client = self._connect()
+        return self._client
+
+    def close(self) -> None:
+        """Close the connection, if there is one."""
+        if self._client is not None:
+            self._client.close()
+
+
+def read_anchors(look: Look, node: Node, identity: Identity, first: int | None) -> ChainReader | None:
     """Read what was anchored since the last look, up to the newest final block; None where that fails.
 
-    1. The node serves the chain that it served before.
+    1. The node serves the chain that it served before, also in earlier runs.
     2. The heads grow, and are as many as the contract says; the last one is the contract's latest.
     """
     try:
+        client, log = node.client(), identity.log_address
         client.check_chain()
+        _check_genesis(look, client, identity)
         chain = _reader(look, client, log, first)
         _read(look, chain, log)
     except Unavailable as error:
@@ -42,6 +68,15 @@ def read_anchors(look: Look, client: ChainClient, log: str, first: int | None) -
     with look.state.transaction():
         look.clear(NODE)
     return chain
+
+
+def _check_genesis(look: Look, client: ChainClient, identity: Identity) -> None:
+    found, before = f"{client.chain_id} {client.genesis.hex()}", look.state.get(_CHAIN)
+    if client.chain_id != identity.chain_id or before not in (None, found):
+        raise Corrupt(f"it serves chain {found}, and not {before or identity.chain_id}")
+    if before is None:
+        with look.state.transaction():
+            look.state.put(_CHAIN, found)
 
 
 def _reader(look: Look, client: ChainClient, log: str, first: int | None) -> ChainReader:

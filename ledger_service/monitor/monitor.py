@@ -8,15 +8,15 @@ from dataclasses import dataclass, field
 from itertools import islice
 
 from ledger_service.audit.chain_reading import ChainReader
-from ledger_service.audit.download import Progress, silent
+from ledger_service.audit.progress import Progress, silent
 from ledger_service.audit.reading import as_address, as_count, as_text, member
-from ledger_service.chain.client import ChainClient
 from ledger_service.entries import Domain
 from ledger_service.errors import BadInput, Refused, Unavailable, VerificationError
 from ledger_service.log.checkpoint import Checkpoint, VerifierKey
 from ledger_service.log.follow import Follower
 from ledger_service.log.policy import Policy
 from ledger_service.monitor import anchors, heads
+from ledger_service.monitor.anchors import Node
 from ledger_service.monitor.look import Identity, Limits, Look, Me
 from ledger_service.monitor.memory import Memory
 from ledger_service.monitor.papers import Papers
@@ -39,7 +39,7 @@ class Watch:
     """
 
     source: Papers
-    client: ChainClient
+    node: Node
     identity: Identity
     me: Me
     own: str | None = None
@@ -52,7 +52,7 @@ class Watch:
 def identify(
     state: State,
     source: Papers,
-    client: ChainClient,
+    node: Node,
     log_key: str | None,
     log_address: str | None,
     escrow: str | None,
@@ -65,28 +65,25 @@ def identify(
         BadInput: the folder watches another log. Unavailable, BadInput: the source does not say what it is.
     """
     kept = (state.get(_IDENTITY) or "").split(" ")
-    if len(kept) == 3:
-        said = (kept[0], kept[1], kept[2])
-    else:
-        said = _as_it_says(source, client, log_key, log_address)
-    named = (log_key or said[0], str(client.chain_id), (log_address or said[2]).lower())
-    if named != said and len(kept) == 3:
-        raise BadInput(
-            f"{state.folder} watches {' '.join(said)}, not {' '.join(named)}: choose another folder"
-        )
-    if said[1] != str(client.chain_id):
-        raise BadInput(f"the log is of chain {said[1]}, the node serves chain {client.chain_id}")
-    identity = Identity(VerifierKey.parse(named[0]), client.chain_id, named[2], escrow)
+    known = len(kept) == 3
+    said = (kept[0], kept[1], kept[2]) if known else _as_it_says(source, node, log_key, log_address)
+    named = (log_key or said[0], said[1], (log_address or said[2]).lower())
+    if named != said and known:
+        other = f"{' '.join(said)}, not {' '.join(named)}"
+        raise BadInput(f"{state.folder} watches {other}: choose another folder")
+    if not known and said[1] != str(node.client().chain_id):
+        raise BadInput(f"the log is of chain {said[1]}, the node serves chain {node.client().chain_id}")
+    identity = Identity(VerifierKey.parse(named[0]), int(named[1]), named[2], escrow)
     with state.transaction():
         state.put(_IDENTITY, " ".join(named))
     return identity
 
 
 def _as_it_says(
-    source: Papers, client: ChainClient, log_key: str | None, log_address: str | None
+    source: Papers, node: Node, log_key: str | None, log_address: str | None
 ) -> tuple[str, str, str]:
     if log_key is not None and log_address is not None:
-        return log_key, str(client.chain_id), log_address.lower()
+        return log_key, str(node.client().chain_id), log_address.lower()
     info = source.info()
     key = log_key or as_text(member(info, "log_key", "info"), "log_key")
     address = log_address or as_address(member(info, "provenance_log", "info"), "provenance_log")
@@ -126,8 +123,8 @@ class Monitor:
         """
         watch = self._watch
         look = Look(self._state, self._memory, int(self._clock()), watch.limits, progress)
-        address, key = watch.identity.log_address, watch.identity.key
-        chain = anchors.read_anchors(look, watch.client, address, watch.first)  # 1
+        key = watch.identity.key
+        chain = anchors.read_anchors(look, watch.node, watch.identity, watch.first)  # 1
         shown = heads.ask_elsewhere(look, watch.places, key)  # 2
         head = heads.newest(look, watch.source, self._follower, key)  # 3
         heads.check_witnesses(look, watch.policy, key)
@@ -179,7 +176,8 @@ class Monitor:
         pay = PayCheck(look, watch.identity, watch.me, watch.source, watch.own)
         pay.check_due(head.size)
         if chain is not None:
-            payrolls = PayrollCheck(look, watch.identity, watch.me, watch.client, watch.first)
+            client = watch.node.client()
+            payrolls = PayrollCheck(look, watch.identity, watch.me, client, watch.first)
             payrolls.check(chain, pay, head.size)
 
 

@@ -107,23 +107,23 @@ class PayCheck:
             return
         if case.whole and self._part(case, outcome, "the whole replay", lambda: self._replay(case)):
             return
-        spec = case.charter.specification
-        checked = 0
+        others = [worker for worker in case.workers if worker != self._own]
         for worker in case.workers:
-            if worker != self._own:
-                checked += self._part(case, outcome, f"range of {worker}", _range(case, worker))
-            elif self._part(case, outcome, f"range of {worker}", _range(case, worker)):
-                own = worker
-                self._part(case, outcome, own, lambda: rules.check_own(case, spec, own, self._papers))
-        if checked:
-            case.compared.append(f"what {checked} workers' payouts can be")
-            case.missing.append(
-                "their bonus: needs --key of the worker, or of an auditor that the requester named"
-            )
+            self._part(case, outcome, f"range of {worker}", _range(case, worker))
+        if others:
+            case.compared.append(f"what the payouts of {len(others)} workers can be")
+            needs = "--key of the worker, or of an auditor that the requester named"
+            case.missing.append(f"their bonus (needs {needs})")
+        if self._own in case.workers:
+            self._part(case, outcome, f"payout of {self._own}", lambda: self._to_the_unit(case))
 
     def _found(self, case: Case) -> None:
         case.charter = self.charter(case.rows.campaign, case.rows)
         case.compared.append("specification and terms")
+
+    def _to_the_unit(self, case: Case) -> None:
+        if self._own is not None:
+            rules.check_own(case, case.given.specification, self._own, self._papers)
 
     def _replay(self, case: Case) -> None:
         """Judge the whole campaign again (steps 3 and 5 to 9 of an audit).

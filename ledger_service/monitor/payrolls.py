@@ -59,10 +59,10 @@ class _Found:
 class PayrollCheck:
     """Compares the payrolls of campaigns that concern us with the log, at the chain's newest final block.
 
-     1. Every payroll that was announced is the one of the log's payouts among the entries that it names as its
-        evidence: root, total, positions. Where it is not, its table is rebuilt, to say what it gives to whom.
-     2. What I am owed by my newest payout is in a payroll that is pending or settled, within the limit, and at
-        once where the deadline for payrolls has passed.
+     1. Every payroll that was announced is the one of the log's payouts among the entries that it names as
+        its evidence: root, total, positions. Where it is not, its table is rebuilt, to say what it gives.
+     2. What I am owed by my newest payout is in a payroll that is pending or settled, within the limit, and
+        at once where the deadline for payrolls has passed.
 
     Args:
         first: a block at or before the campaigns' opening; None looks for the escrow's creation.
@@ -137,8 +137,8 @@ class PayrollCheck:
                 self._look.memory.payroll_compared(found.campaign, posted.epoch)
             self._look.change(
                 "payroll",
-                f"campaign {found.name}: payroll {posted.epoch} of {posted.total} to {posted.count} accounts is "
-                "the log's",
+                f"campaign {found.name}: payroll {posted.epoch} of {posted.total} to {posted.count} accounts "
+                "is the log's",
                 campaign=found.name,
                 epoch=posted.epoch,
                 total=str(posted.total),
@@ -187,8 +187,8 @@ class PayrollCheck:
     def _unpaid(self, found: _Found, key: str, worker: str, owed: int, given: int) -> None:
         void = " (the newest payroll was declared void)" if found.posted and found.in_force() is None else ""
         words = (
-            f"campaign {found.name}: {worker} is owed {owed} by the log, and no payroll in force on the chain "
-            f"gives it more than {given}{void}; after the deadline: crowdledger redeem"
+            f"campaign {found.name}: {worker} is owed {owed} by the log, and no payroll in force on the "
+            f"chain gives it more than {given}{void}; after the deadline: crowdledger redeem"
         )
         with self._look.state.transaction():
             self._look.stand(Alarm(Kind.PAYROLL, key, words, None, found.name, str(owed), str(given)))

@@ -1,4 +1,4 @@
-"""What a payout has to be by the rules: as far as the log alone tells, and as far as a worker's bundles do."""
+"""What a payout has to be by the rules: as far as the log alone tells, and as far as bundles do."""
 
 from __future__ import annotations
 
@@ -193,9 +193,7 @@ def _check_verdict(
         return
     if not _gold_rejects(reason, spec):
         raise mismatch(row, "reason of the rejection", "a rule of the specification", reason)
-    words = (
-        "rejections by gold answers: their figures were compared, the gold answers are not shown to workers"
-    )
+    words = "gold answers, which are not shown to workers (the figures of rejections by them were compared)"
     if words not in case.missing:
         case.missing.append(words)
 

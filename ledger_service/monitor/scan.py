@@ -1,4 +1,4 @@
-"""Reading entries one after the other: is each one an entry, is it signed by whom it names, is it about me."""
+"""Reading entries one after the other: is each an entry, signed by whom it names, and is it about me."""
 
 from __future__ import annotations
 

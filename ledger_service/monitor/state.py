@@ -132,19 +132,22 @@ class State:
 
         A standing one is a state of things: it is known as long as it has not been cleared.
         """
-        known = "SELECT 1 FROM alarms WHERE key = ?" + (" AND standing" if standing else "")
-        if self.sql.execute(known, (alarm.key,)).fetchone():
+        if self._is_known(alarm.key, standing):
             return False
         count = self.sql.execute("SELECT count(*) FROM alarms WHERE kind = ?", (alarm.kind,)).fetchone()[0]
         if not standing and count >= MOST_OF_A_KIND:
             alarm = Alarm(alarm.kind, f"more:{alarm.kind}", f"more than {MOST_OF_A_KIND} alarms of this kind")
-            if self.sql.execute(known, (alarm.key,)).fetchone():
+            if self._is_known(alarm.key, standing):
                 return False
         self.sql.execute(
             "INSERT INTO alarms (key, kind, time, alarm, standing) VALUES (?, ?, ?, ?, ?)",
             (alarm.key, alarm.kind, now, json.dumps(alarm.to_json()), int(standing)),
         )
         return True
+
+    def _is_known(self, key: str, standing: bool) -> bool:
+        query = "SELECT 1 FROM alarms WHERE key = ? AND standing >= ?"
+        return self.sql.execute(query, (key, int(standing))).fetchone() is not None
 
     def clear(self, key: str) -> Kept | None:
         """A standing alarm is over; what it said, or None where there was none."""
