@@ -1,0 +1,72 @@
+"""A folder, and a PostgreSQL server, for the length of a measurement: gone afterwards, however it ends."""
+
+from __future__ import annotations
+
+import shutil
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import psycopg
+
+from ledger_service.local.postgres import EmbeddedPostgres
+from ledger_service.local.services import undisturbed
+from ledger_service.local.state import prepare
+from scripts.programs import Stop
+
+PREFIX = "crowdledger-bench-"
+DURABLE = ("fsync", "synchronous_commit", "full_page_writes")
+SETTINGS = (*DURABLE, "wal_sync_method", "shared_buffers", "max_wal_size", "server_version")
+
+Postgres = psycopg.Connection[tuple[object, ...]]
+
+
+@contextmanager
+def scratch() -> Iterator[Path]:
+    """An empty folder that is removed with all it holds; a second Ctrl-C does not keep it there."""
+    folder = Path(tempfile.mkdtemp(prefix=PREFIX))
+    try:
+        yield folder
+    finally:
+        with undisturbed():
+            shutil.rmtree(folder)
+
+
+@contextmanager
+def server() -> Iterator[str]:
+    """The SQLAlchemy URL of an embedded PostgreSQL, as the service starts it, on an empty folder."""
+    with scratch() as folder:
+        started = EmbeddedPostgres(prepare(folder))
+        try:
+            started.start()
+            yield started.url
+        finally:
+            with undisturbed():
+                started.stop()
+
+
+@contextmanager
+def direct(url: str) -> Iterator[Postgres]:
+    """A plain connection to the database of a SQLAlchemy URL."""
+    with psycopg.connect(url.replace("postgresql+psycopg", "postgresql", 1)) as connection:
+        yield connection
+
+
+def durable_settings(connection: Postgres) -> dict[str, str]:
+    """What decides whether a commit is on the disk, and how long it takes.
+
+    Raises:
+        Stop: a commit is not on the disk when it returns: nothing measured here would mean anything.
+    """
+    found = {name: _setting(connection, name) for name in SETTINGS}
+    loose = [name for name in DURABLE if found[name] != "on"]
+    if loose:
+        raise Stop(f"PostgreSQL is not durable here: {', '.join(loose)} is not on")
+    return found
+
+
+def _setting(connection: Postgres, name: str) -> str:
+    row = connection.execute("SELECT current_setting(%s)", (name,)).fetchone()
+    connection.commit()
+    return str(row[0]) if row else "unknown"
