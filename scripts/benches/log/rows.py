@@ -41,7 +41,13 @@ def _append(found: AppendFound, a_round: int) -> Iterator[Row]:
         bar = Bar(COPY_SHARE[one.batch], "ratio")
         for peer, words, held, note in _copies(one):
             yield Row(
-                "append", sizes, one.ours.median, ENTRIES, Peer("COPY", words, peer), held and bar, note
+                "append",
+                sizes,
+                one.ours.median,
+                ENTRIES,
+                Peer("COPY", words, peer),
+                bar if held else None,
+                note,
             )
     sizes = {"entries a batch": 1, "bytes": ENTRY_BYTES, "turns": len(found.single.turns)}
     yield Row("append", sizes, found.single.median, ENTRIES, note=f"median; {found.single.words}")
