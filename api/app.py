@@ -8,7 +8,7 @@ from fastapi import FastAPI
 
 from api import docs, problems
 from api.limits import BodyLimit
-from api.routes import audits, auth, campaigns, info, labels, log, payouts, workers
+from api.routes import audits, auth, campaigns, info, labels, log, operator, payouts, web, workers
 from ledger_service.service import Service
 
 DESCRIPTION = """\
@@ -31,6 +31,6 @@ def create_app(service: Service) -> FastAPI:
     problems.install(app)
     docs.install(app)
     app.add_middleware(BodyLimit)
-    for module in (info, auth, workers, campaigns, labels, payouts, audits, log):
+    for module in (info, auth, workers, campaigns, labels, payouts, audits, operator, log, web):
         app.include_router(module.router)
     return app
