@@ -13,8 +13,11 @@ from pathlib import Path
 
 from tests.faults.machine import once, run
 from tests.faults.scenarios.appending import Appending
+from tests.faults.scenarios.cosigning import CosigningHeads
+from tests.faults.scenarios.mirroring import Mirroring
+from tests.faults.scenarios.witnessing import Witnessing
 
-SCENARIOS = {"append": Appending}
+SCENARIOS = {made.name: made for made in (Appending, CosigningHeads, Witnessing, Mirroring)}
 
 
 def main() -> int:

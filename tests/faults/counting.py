@@ -14,7 +14,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from tests.faults.machine import Say, run
+from tests.faults.machine import Begin, Say, run
 
 
 class Counting:
@@ -31,8 +31,9 @@ class Counting:
         folder.mkdir()
         (folder / "number").write_text("0")
 
-    def act(self, folder: Path, say: Say) -> None:
+    def act(self, folder: Path, begin: Begin, say: Say) -> None:
         """Count on to two."""
+        begin()
         for number in range(int((folder / "number").read_text()) + 1, 3):
             if self.name == "early":
                 say({"number": number})

@@ -20,7 +20,10 @@ from typing import Any, Protocol
 from tests.faults.points import Fault, Points
 
 Say = Callable[[dict[str, Any]], None]
+Begin = Callable[[], None]
 CHECKED = "checked"
+# Threads do not go the same way each time: a run may end before the operation of its fault.
+UNREACHED = "unreached"
 ALARM_SECONDS = 60
 
 
@@ -35,8 +38,11 @@ class Scenario(Protocol):
     def fresh(self, folder: Path) -> None:
         """Make what a case starts from; other things than files go by the folder's name."""
 
-    def act(self, folder: Path, say: Say) -> None:
-        """Do it, and say what is acknowledged at the moment it is. May raise what a fault raises."""
+    def act(self, folder: Path, begin: Begin, say: Say) -> None:
+        """Do it, and say what is acknowledged at the moment it is. May raise what a fault raises.
+
+        Faults befall what is done after `begin()`, in this process.
+        """
 
     def resume(self, folder: Path, say: Say) -> None:
         """Do what was not done, as after a restart."""
@@ -78,6 +84,7 @@ class Table:
             "points": self.points,
             "faults": len(self.outcomes),
             "killed": sum(one.ended == "killed" for one in self.outcomes),
+            "unreached": sum(one.point == UNREACHED for one in self.outcomes),
             "failed": [asdict(one) for one in self.failed],
         }
 
@@ -99,8 +106,8 @@ def run(scenario: Scenario, folder: Path, every: int = 1) -> Table:
     outcomes = []
     for number, fault in enumerate(_faults(len(points))):
         if number % every == 0:
-            name = points[fault.at]
-            _, outcome = _case(scenario, folder / f"case-{number}", fault)
+            seen, outcome = _case(scenario, folder / f"case-{number}", fault)
+            name = seen[fault.at] if fault.at < len(seen) else UNREACHED
             outcomes.append(Outcome(fault, name, outcome.ended, outcome.problems))
     return Table(scenario.name, points, outcomes)
 
@@ -133,9 +140,9 @@ def _check(scenario: Scenario, folder: Path, said: list[dict[str, Any]], say: Sa
 
 
 def _act(scenario: Scenario, folder: Path, fault: Fault | None, say: Say) -> None:
-    Points(folder, fault, lambda name: say({"": name})).install()
+    points = Points(folder, fault, lambda name: say({"": name}))
     try:
-        scenario.act(folder, say)
+        scenario.act(folder, points.install, say)
     except Exception:
         if fault is None or fault.how != "error":
             raise

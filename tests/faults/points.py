@@ -71,7 +71,7 @@ class Points:
         def gone(what: str) -> Exception:
             return httpx.ConnectError(f"the connection was lost at {what}")
 
-        self._wrap(httpx.Client, "send", lambda _, request, *__: f"request {request.method}", gone)
+        self._wrap(httpx.Client, "send", lambda *_: "request", gone)
 
     def _wrap(
         self,

@@ -6,23 +6,38 @@ from collections.abc import Iterable
 from itertools import pairwise
 from typing import Any
 
+from ledger_service.eip712 import Domain
 from ledger_service.errors import LedgerError
+from ledger_service.fsck.database import check_database
+from ledger_service.fsck.known import Known
+from ledger_service.fsck.report import Difference
 from ledger_service.log.checkpoint import Checkpoint, open_checkpoint
+from ledger_service.store.integrity import Snapshot
 from ledger_service.store.store import Store
+from tests.flow.world import ESCROW
 
 
 class Promises:
     """Holds a log against what was said: receipts, and checkpoints in the order in which they were seen."""
 
-    def __init__(self, store: Store) -> None:
-        self._store = store
+    def __init__(self, store: Store, domain: Domain) -> None:
+        self._store, self._domain = store, domain
 
     def broken(self, said: Iterable[dict[str, Any]]) -> list[str]:
         """A sentence for each promise that is not kept."""
         said = list(said)
         problems = self._receipts([one for word in said for one in word.get("receipts", ())])
         problems += self._checkpoints([word["checkpoint"] for word in said if "checkpoint" in word])
-        return problems
+        return problems + self._fsck()
+
+    def _fsck(self) -> list[str]:
+        known = Known(self._store.log_key.verifier, self._domain, ESCROW, self._store.storage_key)
+        with self._store.engine.connect() as connection, Snapshot(connection) as now:
+            try:
+                check_database(now, known)
+            except Difference as difference:
+                return [f"fsck: {difference}"]
+        return []
 
     def _receipts(self, receipts: list[dict[str, Any]]) -> list[str]:
         problems = []

@@ -12,11 +12,10 @@ from sqlalchemy import Engine, make_url, text
 from ledger_service.flow.label import Submission
 from ledger_service.log.receipts import SignedReceipt
 from ledger_service.store.store import connect
-from tests.faults.machine import Say
+from tests.faults.machine import Begin, Say
 from tests.faults.promises import Promises
 from tests.flow.world import LABELS, Ask, World
 
-TEMPLATE = "faults_appending"
 PEOPLE = ("ada", "bob")
 
 
@@ -26,13 +25,13 @@ class Appending:
     name = "append"
 
     def __init__(self, server_url: str) -> None:
-        self._server = server_url
+        self._server, self._template = server_url, f"faults_{self.name}"
 
     def prepare(self, folder: Path) -> None:
         """Once: a campaign that is open, with everything assigned."""
         with self._connected("postgres") as engine:
-            execute(engine, f"CREATE DATABASE {TEMPLATE} TEMPLATE crowdledger_template")
-        with self._connected(TEMPLATE) as engine:
+            execute(engine, f"CREATE DATABASE {self._template} TEMPLATE crowdledger_template")
+        with self._connected(self._template) as engine:
             world = World(engine)
             ask = world.ask()
             world.open(ask)
@@ -44,10 +43,11 @@ class Appending:
         """A copy of that database."""
         folder.mkdir()
         with self._connected("postgres") as engine:
-            execute(engine, f"CREATE DATABASE {named(folder)} TEMPLATE {TEMPLATE}")
+            execute(engine, f"CREATE DATABASE {self._named(folder)} TEMPLATE {self._template}")
 
-    def act(self, folder: Path, say: Say) -> None:
+    def act(self, folder: Path, begin: Begin, say: Say) -> None:
         """Hand in every request; one that fails is handed in again, as a client does."""
+        begin()
         with self._world(folder) as world:
             self._hand_in(world, say, tries=2)
 
@@ -59,12 +59,12 @@ class Appending:
     def check(self, folder: Path, said: list[dict[str, Any]]) -> list[str]:
         """Every promise is kept."""
         with self._world(folder) as world:
-            return Promises(world.store).broken(said)
+            return Promises(world.store, world.ledger.domain).broken(said)
 
     def remove(self, folder: Path) -> None:
         """Drop the copy."""
         with self._connected("postgres") as engine:
-            execute(engine, f"DROP DATABASE IF EXISTS {named(folder)} WITH (FORCE)")
+            execute(engine, f"DROP DATABASE IF EXISTS {self._named(folder)} WITH (FORCE)")
         folder.rmdir()
 
     def _hand_in(self, world: World, say: Say, tries: int) -> None:
@@ -85,9 +85,13 @@ class Appending:
             for name in PEOPLE:
                 yield name, [answer(world, name, ask, i) for i in range(start, start + 2)]
 
+    def _named(self, folder: Path) -> str:
+        """The database of a case."""
+        return f"{self._template}_{folder.name.replace('-', '_')}"
+
     @contextmanager
     def _world(self, folder: Path) -> Iterator[World]:
-        with self._connected(named(folder)) as engine:
+        with self._connected(self._named(folder)) as engine:
             yield World(engine)
 
     @contextmanager
@@ -114,11 +118,6 @@ def published(world: World) -> str:
     """The checkpoint that readers are given now."""
     with world.store.begin() as uow:
         return uow.log.head().checkpoint
-
-
-def named(folder: Path) -> str:
-    """The database of a case."""
-    return "faults_" + folder.name.replace("-", "_")
 
 
 def execute(engine: Engine, statement: str) -> None:
