@@ -8,6 +8,7 @@ LedgerError
 │   ├── Conflict            409  /problems/conflict
 │   └── BadSignature        422  /problems/bad-signature
 ├── Unavailable             try again                                              503
+│   └── Overloaded          … in a moment: others are waiting                      503  /problems/overloaded
 ├── VerificationError       a proof does not hold: which step, and the two values that differ
 └── Corrupt                 stop: what we read contradicts itself                  500, alarms
 """
@@ -69,6 +70,12 @@ class Unavailable(LedgerError):
 
     status = 503
     slug = "unavailable"
+
+
+class Overloaded(Unavailable):
+    """More is waiting than can be done soon; the same call will succeed in a moment."""
+
+    slug = "overloaded"
 
 
 class VerificationError(LedgerError):

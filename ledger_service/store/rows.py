@@ -6,8 +6,9 @@ from collections.abc import Iterable
 from dataclasses import fields
 from typing import Any, TypeVar
 
-from sqlalchemy import ARRAY, ColumnElement, Connection, Row, Table, any_, insert, literal
+from sqlalchemy import ARRAY, ColumnElement, Connection, Row, Table, any_, column, func, insert, literal
 from sqlalchemy.sql.elements import KeyedColumnElement
+from sqlalchemy.sql.selectable import TableValuedAlias
 
 Record = TypeVar("Record")
 
@@ -27,6 +28,13 @@ def add(connection: Connection, table: Table, records: Iterable[Any]) -> None:
 def among(column: ColumnElement[Any], values: Iterable[Any]) -> ColumnElement[bool]:
     """Whether a column is one of any number of values: one array parameter (IN takes 65,535 at most)."""
     return column == any_(literal(list(values), ARRAY(column.type)))
+
+
+def unnest(table: Table, names: Iterable[str], values: Iterable[Any]) -> TableValuedAlias:
+    """A table of the query's own: columns named, and of the type, as in `table`, each with its `values`."""
+    typed = [(name, table.c[name].type) for name in names]
+    arrays = [literal(list(given), ARRAY(kind)) for (_, kind), given in zip(typed, values, strict=True)]
+    return func.unnest(*arrays).table_valued(*(column(name, kind) for name, kind in typed)).render_derived()
 
 
 def one(kind: type[Record], row: Row[Any] | None) -> Record | None:

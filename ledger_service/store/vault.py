@@ -10,6 +10,7 @@ from __future__ import annotations
 import hashlib
 import hmac
 import os
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 
 from cryptography.exceptions import InvalidTag
@@ -21,6 +22,7 @@ from ledger_service import commitments
 from ledger_service.commitments import Json
 from ledger_service.errors import Corrupt, NotYours
 from ledger_service.store import tables
+from ledger_service.store.rows import among
 
 _NONCE_BYTES = 12
 _KEY_BYTES = 32
@@ -58,6 +60,17 @@ class Vault:
         plain = opening.salt + commitments.canonical(opening.content)
         return nonce + self._key(subject, make=True).encrypt(nonce, plain, opening.commitment)
 
+    def prepare(self, subjects: Iterable[str]) -> None:
+        """Read, or make, the keys of several subjects at once: `seal` then asks nobody."""
+        wanted = set(subjects) - self._keys.keys()
+        found = self._wrapped_all(wanted)
+        if found.keys() < wanted:
+            # Two first uses at once: the first row wins, and the other transaction reads it back.
+            fresh = [{"subject": one, "wrapped": self._fresh(one)} for one in sorted(wanted - found.keys())]
+            self._connection.execute(insert(tables.subject_keys).on_conflict_do_nothing(), fresh)
+            found = self._wrapped_all(wanted)
+        self._keys |= {one: AESGCM(self._unwrap(one, wrapped)) for one, wrapped in found.items()}
+
     def open(self, subject: str, sealed: bytes, commitment: bytes) -> Opening:
         """Decrypt what `seal` made.
 
@@ -92,13 +105,13 @@ class Vault:
     def _key(self, subject: str, *, make: bool) -> AESGCM:
         known = self._keys.get(subject)
         if known is None:
-            wrapped = self._wrapped(subject)
-            if wrapped is None and make:
-                wrapped = self._make(subject)
+            if make:
+                self.prepare([subject])
+                return self._keys[subject]
+            wrapped = self._wrapped_all([subject]).get(subject)
             if wrapped is None:
                 raise NotYours("this content was erased")
-            secret = self._unwrap(subject, wrapped)
-            known = self._keys[subject] = AESGCM(secret)
+            known = self._keys[subject] = AESGCM(self._unwrap(subject, wrapped))
         return known
 
     def _unwrap(self, subject: str, wrapped: bytes) -> bytes:
@@ -107,14 +120,11 @@ class Vault:
         except InvalidTag as error:
             raise Corrupt(f"the key of {subject} is not wrapped under our storage key") from error
 
-    def _wrapped(self, subject: str) -> bytes | None:
+    def _wrapped_all(self, subjects: Iterable[str]) -> dict[str, bytes]:
         row = tables.subject_keys
-        return self._connection.scalar(select(row.c.wrapped).where(row.c.subject == subject))
+        query = select(row.c.subject, row.c.wrapped).where(among(row.c.subject, subjects))
+        return {subject: wrapped for subject, wrapped in self._connection.execute(query)}
 
-    def _make(self, subject: str) -> bytes | None:
+    def _fresh(self, subject: str) -> bytes:
         nonce, secret = os.urandom(_NONCE_BYTES), os.urandom(_KEY_BYTES)
-        wrapped = nonce + self._wrapper.encrypt(nonce, secret, subject.encode())
-        fresh = insert(tables.subject_keys).values(subject=subject, wrapped=wrapped)
-        # Two first uses at once: the first row wins, and the other transaction reads it back.
-        self._connection.execute(fresh.on_conflict_do_nothing())
-        return self._wrapped(subject)
+        return nonce + self._wrapper.encrypt(nonce, secret, subject.encode())
