@@ -23,7 +23,7 @@ from ledger_service.audit.source import (
     decode_text,
 )
 from ledger_service.commitments import Json
-from ledger_service.errors import BadInput, NotYours, Unauthenticated, Unavailable
+from ledger_service.errors import BadInput, NotYours, Refused, Unauthenticated, Unavailable
 from ledger_service.log import tiles
 from ledger_service.log.checkpoint import MAX_NOTE_BYTES
 from ledger_service.signing import Wallet
@@ -84,6 +84,18 @@ class HttpSource:
         except NotYours:
             raw, _ = self._get("/info.json", MAX_NOTE_BYTES)
         return as_object(parse_json(raw, "/v1/info"), "/v1/info")
+
+    def is_live(self) -> bool:
+        """Whether a service answers, and not the files of a mirror, which may be old.
+
+        Raises:
+            Unavailable: nobody answers.
+        """
+        try:
+            self._get("/v1/info", MAX_NOTE_BYTES)
+        except Refused:
+            return False
+        return True
 
     def campaigns(self) -> list[dict[str, Json]]:
         """Every page of GET /v1/campaigns; where there is no service but a mirror's files, campaigns.json."""

@@ -122,11 +122,10 @@ class _Run:
         Raises:
             BadInput: the folder holds other things.
         """
-        if self.folder.has(LOG_KEY):
-            return key_of(self.folder.root)
-        if not self.folder.has(CHECKPOINT) and self.folder.holds_anything():
+        known = pinned_key(self.folder.root)
+        if known is None and not self.folder.has(CHECKPOINT) and self.folder.holds_anything():
             raise BadInput(f"{self.folder.root} holds other files and no log: choose another folder")
-        return None
+        return known
 
     def _key(
         self, given: VerifierKey | None, known: VerifierKey | None, info: dict[str, Json] | None
@@ -168,16 +167,10 @@ class _Run:
         return before
 
 
-def key_of(folder: Path) -> VerifierKey:
-    """The key that a mirror's log was accepted under when the folder was made.
-
-    Raises:
-        BadInput: the folder does not say.
-    """
+def pinned_key(folder: Path) -> VerifierKey | None:
+    """The key that a mirror's log was accepted under when the folder was made; None where it does not say."""
     raw = Folder(folder).read(LOG_KEY, MAX_NOTE_BYTES)
-    if raw is None:
-        raise BadInput(f"{folder} does not say which key its log signs with: give --log-key")
-    return VerifierKey.parse(decode_text(raw, LOG_KEY).removesuffix("\n"))
+    return None if raw is None else VerifierKey.parse(decode_text(raw, LOG_KEY).removesuffix("\n"))
 
 
 def _info(source: LogSource) -> dict[str, Json] | None:

@@ -102,14 +102,14 @@ def _mirror(given: argparse.Namespace) -> int:
 
 def _prove(given: argparse.Namespace) -> int:
     from ledger_service.audit.source import DirSource
-    from ledger_service.mirror.mirroring import key_of
+    from ledger_service.errors import BadInput
+    from ledger_service.mirror.mirroring import pinned_key
     from ledger_service.mirror.proving import make_bundle, make_proof
 
-    source, key, policy = (
-        DirSource(given.folder),
-        log_arguments.log_key(given) or key_of(given.folder),
-        log_arguments.policy(given),
-    )
+    source, policy = DirSource(given.folder), log_arguments.policy(given)
+    key = log_arguments.log_key(given) or pinned_key(given.folder)
+    if key is None:
+        raise BadInput(f"{given.folder} does not say which key its log signs with: give --log-key")
     if given.tlog_proof:
         sys.stdout.write(make_proof(source, key, given.prove, policy))
         return 0
