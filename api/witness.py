@@ -87,6 +87,18 @@ def _text(words: str, status: int, *, close: bool = False) -> Response:
     return PlainTextResponse(words + "\n", status, headers={"Connection": "close"} if close else None)
 
 
+class _Server(uvicorn.Server):
+    """Says when it answers: from then on a signal ends it in order."""
+
+    def __init__(self, config: uvicorn.Config, ready: Callable[[], None]) -> None:
+        super().__init__(config)
+        self._ready = ready
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        await super().startup(sockets)
+        self._ready()
+
+
 def serve(witness: Witness, listening: socket.socket, ready: Callable[[], None]) -> None:
     """Answer until SIGINT or SIGTERM; `ready` is called once whoever connects is answered."""
     config = uvicorn.Config(
@@ -98,9 +110,7 @@ def serve(witness: Witness, listening: socket.socket, ready: Callable[[], None])
         limit_concurrency=MOST_CONNECTIONS,
         timeout_graceful_shutdown=SHUTDOWN_SECONDS,
     )
-    server = uvicorn.Server(config)
-    ready()  # the socket listens already: who connects now is answered as soon as the server runs
-    server.run(sockets=[listening])
+    _Server(config, ready).run(sockets=[listening])
 
 
 @contextmanager
