@@ -107,23 +107,24 @@ class PayCheck:
             return
         if case.whole and self._part(case, outcome, "the whole replay", lambda: self._replay(case)):
             return
-        others = [worker for worker in case.workers if worker != self._own]
+        ranged = 0
         for worker in case.workers:
+            if worker == self._own and self._part(case, outcome, f"payout of {worker}", self._own_of(case)):
+                continue
             self._part(case, outcome, f"range of {worker}", _range(case, worker))
-        if others:
-            case.compared.append(f"what the payouts of {len(others)} workers can be")
+            ranged += 1
+        if ranged:
+            case.compared.append(f"what the payouts of {ranged} workers can be")
             needs = "--key of the worker, or of an auditor that the requester named"
             case.missing.append(f"their bonus (needs {needs})")
-        if self._own in case.workers:
-            self._part(case, outcome, f"payout of {self._own}", lambda: self._to_the_unit(case))
 
     def _found(self, case: Case) -> None:
         case.charter = self.charter(case.rows.campaign, case.rows)
         case.compared.append("specification and terms")
 
-    def _to_the_unit(self, case: Case) -> None:
-        if self._own is not None:
-            rules.check_own(case, case.given.specification, self._own, self._papers)
+    def _own_of(self, case: Case) -> Callable[[], None]:
+        own, papers = self._own or "", self._papers
+        return lambda: rules.check_own(case, case.given.specification, own, papers)
 
     def _replay(self, case: Case) -> None:
         """Judge the whole campaign again (steps 3 and 5 to 9 of an audit).

@@ -9,6 +9,7 @@ import reputation
 from ledger_service import commitments, judging
 from ledger_service.audit.ledger import Row
 from ledger_service.audit.openings import mismatch
+from ledger_service.audit.report import NotChecked
 from ledger_service.entries import Label, Payout, Review, Settlement
 from ledger_service.errors import VerificationError
 from ledger_service.monitor.case import Case
@@ -59,13 +60,9 @@ def check_range(case: Case, spec: Specification, worker: str) -> None:
     Raises:
         Mismatch: naming the entry.
     """
-    labels, payout = case.labels(worker), case.payout(worker)
+    labels, payout = case.labels(worker), _payout(case, worker)
     if payout is None:
-        if labels and case.settled:
-            raise mismatch(case.run, f"payout of {worker}", f"one, for {len(labels)} labels", "none")
         return
-    if not labels:
-        raise mismatch(payout, "worker", "one who answered", worker)
     verdicts = judging.reviews(facts(case, labels, {}), {}, spec)
     accepted = 0
     for label, verdict in zip(labels, verdicts, strict=True):
@@ -86,6 +83,16 @@ def check_range(case: Case, spec: Specification, worker: str) -> None:
             payout,
             [each if case.review(label).entry.verdict == Review.ACCEPTED else 0 for label in labels],
         )
+
+
+def _payout(case: Case, worker: str) -> Row[Payout] | None:
+    """A worker's payout, which is there exactly if it answered; None also before the run is settled."""
+    labels, payout = case.labels(worker), case.payout(worker)
+    if payout is None and labels and case.settled:
+        raise mismatch(case.run, f"payout of {worker}", f"one, for {len(labels)} labels", "none")
+    if payout is not None and not labels:
+        raise mismatch(payout, "worker", "one who answered", worker)
+    return payout
 
 
 def facts(
@@ -137,17 +144,17 @@ def check_own(case: Case, spec: Specification, worker: str, papers: Papers) -> N
      4. The payout is the sum, and its statement is that of these amounts.
 
     Raises:
-        Mismatch, VerificationError: one does not hold. BadInput, Unavailable: from the service.
+        Mismatch: one does not hold. NotChecked: the service does not show the bundles.
+        BadInput, Unavailable: from the service.
     """
-    labels, payout = case.labels(worker), case.payout(worker)
+    labels, payout = case.labels(worker), _payout(case, worker)
     if payout is None:
         return
     memory, opened = Memory(), {}
     for label in labels:
         found = _bundle(case, label, papers, memory)
         if found is None or not {"answer", "reason", "truth"} <= set(found):
-            case.missing.append(f"the bonus of {worker}: the service shows no bundle of entry {label.index}")
-            return
+            raise NotChecked(f"the service shows us no bundle of the label at entry {label.index}")
         opened[label.leaf] = found
     answers = {leaf: spec.answer_index(one["answer"]["content"]) for leaf, one in opened.items()}
     verdicts = judging.reviews(facts(case, labels, answers), {}, spec)

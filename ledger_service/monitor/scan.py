@@ -76,7 +76,7 @@ class Scanner:
         except Mismatch as error:
             kind = Kind.NOT_MINE if named in self._me.addresses else Kind.ENTRY
             words = f"in the name of {named}, which did not sign it" if kind is Kind.NOT_MINE else ""
-            self._look.alarm(Alarm.of(kind, f"entry:{index}", error, words))
+            self._look.alarm(Alarm.of(kind, f"{kind}:{index}", error, words))
             return False
         if named in self._me.addresses:
             self._own(index, struct, named, signer)
@@ -89,7 +89,9 @@ class Scanner:
         listed = self._me.session_keys
         if isinstance(struct, SessionGrant | Label) and listed and key not in listed:
             words = f"entry {index} ({name}): of {named}, with a session key that is not one of yours"
-            found = Alarm(Kind.NOT_MINE, f"entry:{index}", words, index, "", ", ".join(sorted(listed)), key)
+            found = Alarm(
+                Kind.NOT_MINE, f"not-mine:{index}", words, index, "", ", ".join(sorted(listed)), key
+            )
             self._look.alarm(found)
         else:
             self.mine[name] += 1
