@@ -1,7 +1,8 @@
-"""Labels are handed in one after another and several at once; faults befall the append."""
+"""Labels are handed in by several workers at once; faults befall the append."""
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -10,6 +11,7 @@ from typing import Any
 from sqlalchemy import Engine, make_url, text
 
 from ledger_service.flow.label import Submission
+from ledger_service.flow.sequencer import Answers, Sequencer
 from ledger_service.log.receipts import SignedReceipt
 from ledger_service.store.store import connect
 from tests.faults.machine import Begin, Say
@@ -17,10 +19,11 @@ from tests.faults.promises import Promises
 from tests.flow.world import LABELS, Ask, World
 
 PEOPLE = ("ada", "bob")
+PATIENCE = 30.0
 
 
 class Appending:
-    """Two workers answer six items each, in requests of two."""
+    """Two workers answer six items each, in requests of two that the sequencer may pool."""
 
     name = "append"
 
@@ -35,8 +38,12 @@ class Appending:
             world = World(engine)
             ask = world.ask()
             world.open(ask)
+            tokens = {}
             for name in PEOPLE:
-                world.join(name, ask)
+                worker = world.join(name, ask)
+                with world.store.begin() as uow:
+                    tokens[name] = uow.sessions.open(worker.address).token
+            (folder / "tokens").write_text(json.dumps(tokens))
             assert world.match(ask) == len(ask.items) * len(PEOPLE)
 
     def fresh(self, folder: Path) -> None:
@@ -49,12 +56,12 @@ class Appending:
         """Hand in every request; one that fails is handed in again, as a client does."""
         begin()
         with self._world(folder) as world:
-            self._hand_in(world, say, tries=2)
+            self._hand_in(world, folder, say, tries=3)
 
     def resume(self, folder: Path, say: Say) -> None:
         """Hand in everything again: what was accepted before is answered as before."""
         with self._world(folder) as world:
-            self._hand_in(world, say, tries=1)
+            self._hand_in(world, folder, say, tries=1)
 
     def check(self, folder: Path, said: list[dict[str, Any]]) -> list[str]:
         """Every promise is kept."""
@@ -67,23 +74,18 @@ class Appending:
             execute(engine, f"DROP DATABASE IF EXISTS {self._named(folder)} WITH (FORCE)")
         folder.rmdir()
 
-    def _hand_in(self, world: World, say: Say, tries: int) -> None:
-        for name, given in self._requests(world):
-            for attempt in range(tries):
-                try:
-                    receipts = world.hand_in(name, given)
-                except Exception:
-                    if attempt + 1 == tries:
-                        raise
-                    continue
-                say(told(receipts, published(world)))
-                break
+    def _hand_in(self, world: World, folder: Path, say: Say, tries: int) -> None:
+        tokens = json.loads((folder.parent.parent / "tokens").read_text())
+        sequencer = Sequencer(world.store, world.ledger)
+        try:
+            for start in range(0, len(world.ask().items), 2):
+                given = [Answers(tokens[name], self._answers(world, name, start)) for name in PEOPLE]
+                hand_in(sequencer, given, say, tries)
+        finally:
+            sequencer.close()
 
-    def _requests(self, world: World) -> Iterator[tuple[str, list[Submission]]]:
-        ask = world.ask()
-        for start in range(0, len(ask.items), 2):
-            for name in PEOPLE:
-                yield name, [answer(world, name, ask, i) for i in range(start, start + 2)]
+    def _answers(self, world: World, name: str, start: int) -> list[Submission]:
+        return [answer(world, name, world.ask(), at) for at in (start, start + 1)]
 
     def _named(self, folder: Path) -> str:
         """The database of a case."""
@@ -103,6 +105,25 @@ class Appending:
             engine.dispose()
 
 
+def hand_in(sequencer: Sequencer, given: list[Answers], say: Say, tries: int) -> None:
+    """Hand in at once what several people give; who is not answered hands in again."""
+    waiting = given
+    for attempt in range(tries):
+        futures = [(one, sequencer.hand_in(one)) for one in waiting]
+        waiting = []
+        for one, future in futures:
+            try:
+                handed = future.result(PATIENCE)
+            except Exception:
+                if attempt + 1 == tries:
+                    raise
+                waiting.append(one)
+            else:
+                say(told([accepted.receipt for accepted in handed.accepted], handed.checkpoint))
+        if not waiting:
+            return
+
+
 def answer(world: World, name: str, ask: Ask, position: int) -> Submission:
     """The right answer of somebody to an item."""
     item = ask.items[position].commitment
@@ -112,12 +133,6 @@ def answer(world: World, name: str, ask: Ask, position: int) -> Submission:
 def told(receipts: list[SignedReceipt], checkpoint: str) -> dict[str, Any]:
     """What a client holds after an answer."""
     return {"receipts": [one.to_json() for one in receipts], "checkpoint": checkpoint}
-
-
-def published(world: World) -> str:
-    """The checkpoint that readers are given now."""
-    with world.store.begin() as uow:
-        return uow.log.head().checkpoint
 
 
 def execute(engine: Engine, statement: str) -> None:
