@@ -1,4 +1,4 @@
-"""One process: the API by uvicorn, and the service's own work in threads beside it.
+"""The API by uvicorn, in one process or several, and the service's own work in threads beside the first.
 
 What the chain has to be told, or says, does not wait for a matching or an inference to end; nor do witnesses.
 """
@@ -12,12 +12,10 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-import uvicorn
-
-from api.app import create_app
+from api import workers
 from ledger_service.chain import contracts
 from ledger_service.config import Settings
-from ledger_service.errors import BadInput
+from ledger_service.errors import BadInput, LedgerError
 from ledger_service.flow.cosign import Cosigning
 from ledger_service.log.policy import Policy, parse_policy
 from ledger_service.retries import Retries
@@ -35,21 +33,26 @@ def run(settings: Settings, artifacts: contracts.Artifacts) -> int:
     """Serve until SIGINT or SIGTERM; the exit status.
 
     Prints the address of the API and then that of its documentation, once both answer.
+
+    Raises:
+        LedgerError: worker processes end as soon as they begin.
     """
     service = assemble(settings, artifacts)
     try:
-        with socket.create_server(
-            (settings.host, settings.port), backlog=_BACKLOG, family=_family(settings.host)
-        ) as listening:
-            # Accepted sockets inherit it; else an answer's body waits 40 ms for the ACK of its head.
-            listening.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-            config = uvicorn.Config(create_app(service), log_level="warning", access_log=False)
-            server = uvicorn.Server(config)
-            with background(service):
+        with _listen(settings) as listening:
+            server = workers.server(service)
+            orders = workers.Orders(settings, artifacts, listening.fileno())
+
+            def give_up() -> None:
+                server.should_exit = True
+
+            with background(service), workers.running(orders, settings.workers - 1, give_up) as others:
                 # The socket listens already: who connects now is answered as soon as the server runs.
                 sys.stdout.write(f"{settings.url}\n{settings.url}/docs\n")
                 sys.stdout.flush()
                 server.run(sockets=[listening])
+            if others.failure is not None:
+                raise LedgerError(others.failure)
     finally:
         service.close()
     return 0
@@ -116,6 +119,14 @@ def _work(stop: threading.Event, name: str, step: Callable[[], bool], busy: floa
     retries = Retries(longest=_LONGEST_PAUSE)
     while not stop.is_set():
         stop.wait(busy if retries.attempt(name, step) else idle)
+
+
+def _listen(settings: Settings) -> workers.Listening:
+    where = (settings.host, settings.port)
+    made = socket.create_server(where, backlog=_BACKLOG, family=_family(settings.host))
+    # Accepted sockets inherit it; else an answer's body waits 40 ms for the ACK of its head.
+    made.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+    return workers.Listening(fileno=made.detach())
 
 
 def _family(host: str) -> socket.AddressFamily:

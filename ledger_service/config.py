@@ -24,6 +24,7 @@ if TYPE_CHECKING:  # the chain's libraries are heavy, and these are only facts
 
 PREFIX = "CROWDLEDGER_"
 DEFAULT_PORT = 8420
+MOST_WORKERS = 64
 LOOPBACK = ("127.0.0.1", "::1", "localhost")
 MOST_BASIS_POINTS = 2_500  # CampaignEscrow.MAX_FEE_BPS
 # On a chain of our own nothing takes long; elsewhere finality, outages and people do.
@@ -51,6 +52,7 @@ class Options:
         anchor_seconds: how long new entries wait for an anchor when no payroll does.
         confirmations: blocks until a block is final; None asks the chain (its `finalized` block).
         witness_policy: C2SP tlog-policy file: who is to cosign the log's heads; None for nobody.
+        workers: processes that answer requests.
     """
 
     state: Path
@@ -67,8 +69,11 @@ class Options:
     confirmations: int | None = None
     anchor_seconds: float = 15.0
     witness_policy: Path | None = None
+    workers: int = 1
 
     def __post_init__(self) -> None:
+        if not 1 <= self.workers <= MOST_WORKERS:
+            raise BadInput(f"1 to {MOST_WORKERS} processes can answer requests, not {self.workers}")
         if not 0 <= self.port < 1 << 16:
             raise BadInput(f"a port is a number from 0 to 65535, not {self.port}")
         if not 0 <= self.fee_bps <= MOST_BASIS_POINTS:
@@ -94,7 +99,7 @@ class Settings:
     Attributes:
         local: the chain is our own: it has a token for everybody, and a clock that may be moved.
         port: where the API listens; never 0.
-        confirmations, witness_policy: as in Options.
+        confirmations, witness_policy, workers: as in Options.
     """
 
     state: Path
@@ -116,6 +121,7 @@ class Settings:
     confirmations: int | None
     anchor_seconds: float
     witness_policy: Path | None = None
+    workers: int = 1
 
     @property
     def url(self) -> str:
@@ -159,11 +165,18 @@ def settle(
         confirmations=options.confirmations,
         anchor_seconds=options.anchor_seconds,
         witness_policy=options.witness_policy,
+        workers=options.workers,
     )
 
 
 _TEXTS = {"RPC_URL": "rpc_url", "HOST": "host", "ORIGIN": "origin", "ARBITER": "arbiter"}
-_NUMBERS = {"PORT": "port", "FEE_BPS": "fee_bps", "BOND": "bond", "CONFIRMATIONS": "confirmations"}
+_NUMBERS = {
+    "PORT": "port",
+    "FEE_BPS": "fee_bps",
+    "BOND": "bond",
+    "CONFIRMATIONS": "confirmations",
+    "WORKERS": "workers",
+}
 _LISTS = {"DOMAINS": "domains", "TOKENS": "tokens"}
 _FILES = {"WITNESS_POLICY": "witness_policy"}
 

@@ -27,7 +27,7 @@ tlog-policy describes it; `crowdledger witness` prints the line for such a file:
   crowdledger serve --witness-policy witnesses.txt
 
 Each option can also be given in the environment: CROWDLEDGER_STATE, _RPC_URL, _HOST, _PORT, _DOMAINS,
-_ORIGIN, _ARBITER, _TOKENS, _BOND, _FEE_BPS, _CONFIRMATIONS, _WITNESS_POLICY.
+_ORIGIN, _ARBITER, _TOKENS, _BOND, _FEE_BPS, _CONFIRMATIONS, _WITNESS_POLICY, _WORKERS.
 """
 
 
@@ -67,6 +67,12 @@ def parser() -> argparse.ArgumentParser:
         type=int,
         metavar="N",
         help="blocks until a block is final (default: the chain says)",
+    )
+    made.add_argument(
+        "--workers",
+        type=int,
+        metavar="N",
+        help="processes that answer requests (default: 1); each takes up to 20 connections to the database",
     )
     made.add_argument(
         "--witness-policy",
