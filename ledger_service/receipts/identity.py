@@ -42,7 +42,7 @@ class Identity:
 def identify(source: LogSource, pins: Pins, saved: Sequence[SavedReceipt]) -> Identity:
     """What receipts are checked against: as pinned, else as the source says.
 
-    The operator of a campaign stands in its terms, whose hash is the campaign's id, which stands in the label:
+    A campaign's operator stands in its terms; their hash is the campaign's id, which stands in the label:
     where a receipt has its label beside it, the source can name no other operator than the campaign's.
 
     Raises:
