@@ -14,7 +14,7 @@ from scripts.benches.log.filler import Filler
 from scripts.benches.log.ground import Ground
 from scripts.benches.log.scratch import direct
 from scripts.benches.log.sizes import BATCHES, Sizes
-from scripts.benches.log.work import Labeller, Signed, Task, Work, bodies, give_out, sign
+from scripts.benches.log.work import Labeller, Signed, Task, Work, bodies, give_out, judge, sign
 from scripts.demo_job.progress import Tick
 
 BATCH = max(BATCHES)
@@ -32,10 +32,12 @@ class Logged:
 
 @dataclass(frozen=True, slots=True)
 class Built:
-    """What was built: how long the appends took, the rate in each tenth of the log, bytes of the database."""
+    """What was built, and the label still to come; entries per second of all appends and of each tenth of
+    them, and the bytes of the database."""
 
     work: Work
     labels: tuple[Logged, ...]
+    last: Signed
     entries: int
     rate: float
     pieces: tuple[float, ...]
@@ -45,7 +47,8 @@ class Built:
 def build(ground: Ground, service: Service, sizes: Sizes, tick: Tick) -> Built:
     """Append fillers in batches, and hand in some labels over HTTP after each stretch of them.
 
-    Only the appends are timed. Ticks once for each entry.
+    Only the appends are timed. The last label is left to `complete`: with it, the service begins to judge.
+    Ticks once for each entry.
     """
     workers = min(MOST_WORKERS, sizes.labels // 2)
     work = give_out(ground, service, sizes.labels // workers, workers)
@@ -53,14 +56,20 @@ def build(ground: Ground, service: Service, sizes: Sizes, tick: Tick) -> Built:
     signed = list(sign(ground, work, tasks))
     filling, size = _Filling(service.store), _size(service.store)
     tick(size)
-    cuts = [len(tasks) * number // sizes.turns for number in range(sizes.turns + 1)]
+    cuts = [(len(tasks) - 1) * number // sizes.turns for number in range(sizes.turns + 1)]
     for number, (start, end) in enumerate(pairwise(cuts), 1):
         filling.append(sizes.entries * number // sizes.turns - size - (end - start), tick)
         _hand_in(ground, tasks[start:end], signed[start:end])
         tick(end - start)
         size = _size(service.store)
     logged = tuple(Logged(one.leaf, task.labeller) for one, task in zip(signed, tasks, strict=True))
-    return Built(work, logged, size, filling.rate, filling.pieces(), _tidy(ground))
+    return Built(work, logged, signed[-1], size, filling.rate, filling.pieces(), _tidy(ground))
+
+
+def complete(ground: Ground, built: Built) -> None:
+    """Hand in the last label, and wait until the service has judged all."""
+    _post(ground, built.labels[-1].labeller.token, [built.last])
+    judge(built.work)
 
 
 class _Filling:
@@ -98,9 +107,12 @@ def _hand_in(ground: Ground, tasks: Sequence[Task], signed: Sequence[Signed]) ->
     """Post labels, those of one worker together: neighbours are."""
     pairs = zip(tasks, signed, strict=True)
     for token, group in groupby(pairs, key=lambda pair: pair[0].labeller.token):
-        labels = bodies([one for _, one in group])
-        headers = {"Authorization": f"Bearer {token}"}
-        ground.connection.send("POST", "/v1/labels", body={"labels": labels}, headers=headers)
+        _post(ground, token, [one for _, one in group])
+
+
+def _post(ground: Ground, token: str, signed: Sequence[Signed]) -> None:
+    headers = {"Authorization": f"Bearer {token}"}
+    ground.connection.send("POST", "/v1/labels", body={"labels": bodies(signed)}, headers=headers)
 
 
 def _size(store: Store) -> int:

@@ -107,8 +107,8 @@ def _load(
     requests = [one.request for one in signed]
     order = Order(at.host, at.port, requests, connections, seconds, keep=True, follow=True)
     loaded = sender.send(order)
-    checked = [_check(answer, signed[answer.number], at.info.log_key) for answer in loaded.answers]
-    waits = _waits(loaded, [index for index, _ in checked])
+    checked = [check(answer, signed[answer.number], at.info.log_key) for answer in loaded.answers]
+    waited = waits(loaded, [index for index, _ in checked])
     return Posted(
         processes,
         connections,
@@ -116,13 +116,13 @@ def _load(
         loaded.rate,
         loaded.quantile(0.5),
         loaded.quantile(0.99),
-        quantile(waits, 0.5),
-        quantile(waits, 0.99),
+        quantile(waited, 0.5),
+        quantile(waited, 0.99),
         all(included for _, included in checked),
     )
 
 
-def _check(answer: Answer, signed: Signed, log_key: str) -> tuple[int, bool]:
+def check(answer: Answer, signed: Signed, log_key: str) -> tuple[int, bool]:
     """The index that an answer promises for its label, and whether a checkpoint beside it includes that.
 
     Raises:
@@ -140,7 +140,7 @@ def _check(answer: Answer, signed: Signed, log_key: str) -> tuple[int, bool]:
     return index, open_checkpoint(checkpoint, log_key).size > index
 
 
-def _waits(loaded: Loaded, indices: Sequence[int]) -> list[float]:
+def waits(loaded: Loaded, indices: Sequence[int]) -> list[float]:
     """Seconds from each answer to the first checkpoint seen that includes its label; 0 where it was before.
 
     Raises:
@@ -148,10 +148,10 @@ def _waits(loaded: Loaded, indices: Sequence[int]) -> list[float]:
     """
     heads = sorted(loaded.heads)
     sizes = [size for _, size in heads]
-    waits = []
+    waited = []
     for answer, index in zip(loaded.answers, indices, strict=True):
         seen = bisect_right(sizes, index)
         if seen == len(heads):
             raise Corrupt(f"no checkpoint includes entry {index}, although its label was answered")
-        waits.append(max(0.0, heads[seen][0] - answer.ended))
-    return waits
+        waited.append(max(0.0, heads[seen][0] - answer.ended))
+    return waited

@@ -46,7 +46,7 @@ class Memory:
     @property
     def growth(self) -> float:
         """Per cent from the start to the end."""
-        return 100 * (self.end / self.start - 1)
+        return 100 * (self.end - self.start) / self.start
 
 
 @dataclass(frozen=True, slots=True)

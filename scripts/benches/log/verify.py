@@ -17,11 +17,10 @@ from ledger_service.verify.bundle import parse
 from ledger_service.verify.verdict import Memory
 from ledger_service.verify.verifier import verify_bundle
 from scripts.benches.log.big import Bundles, assemble, checked
-from scripts.benches.log.build import build
+from scripts.benches.log.build import build, complete
 from scripts.benches.log.ground import ground, new_state
 from scripts.benches.log.scratch import scratch
 from scripts.benches.log.sizes import Sizes, sizes_for
-from scripts.benches.log.work import judge
 from scripts.demo_job.progress import Tick
 from scripts.programs import ROOT, Stop, child_environment, node_folder
 
@@ -103,9 +102,9 @@ def smaller_log(sizes: Sizes, tick: Tick) -> Bundles:
     with new_state() as state, ground(state) as at, at.beside() as service:
         small = own_sizes(sizes)
         built = build(at, service, small, tick)
-        judge(built.work)
+        complete(at, built)
         _, made = assemble(service, built.work, 0)
-        return checked(at, built, made)
+        return checked(at, made)
 
 
 def own_sizes(sizes: Sizes) -> Sizes:
