@@ -100,7 +100,7 @@ def test_a_checkpoint_of_the_suite_is_refused(name: str) -> None:
 
 
 def test_an_inclusion_proof_of_the_suite_is_refused() -> None:
-    """Of inclusion-proof-corrupted-hash_fail, invalid-inclusion-proof_fail, rekor2-no-inclusion-proof_fail."""
+    """inclusion-proof-corrupted-hash, invalid-inclusion-proof (an old one), rekor2-no-inclusion-proof"""
     head, leaf, path = open_checkpoint(GOOD, LOG.verifier), leaf_hash(ENTRIES[735]), TREE.inclusion_proof(735)
     corrupted = [path[0][:31] + bytes([path[0][31] ^ 1]), *path[1:]]
     for wrong in (corrupted, TREE.inclusion_proof(600, 700), TREE.inclusion_proof(700, 701), []):
