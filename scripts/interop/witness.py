@@ -9,7 +9,7 @@ import threading
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,6 +17,7 @@ from pathlib import Path
 from ledger_service.flow.cosign import Cosigning
 from ledger_service.log.checkpoint import LogKey, VerifierKey, sign_checkpoint
 from ledger_service.log.cosignature import CosignerKey
+from ledger_service.log.hashing import leaf_hash
 from ledger_service.log.policy import parse_policy
 from ledger_service.log.tree import Tree
 from ledger_service.store.store import Store
@@ -120,11 +121,11 @@ def asked(material: Material, witness: Witnessing) -> dict[str, tuple[int, int]]
 
 def feeding_cases(material: Material, witness: Witnessing) -> list[Case]:
     """What a third party's client asks of our witness, in this order."""
-    tree, key = Tree(_leaves(material)), material.key
-    older, size = material.older.size, material.head.size
+    tree, key, older, newest = Tree(_leaves(material)), material.key, material.older, material.head
+    grown = {str(older.size): [b64(value) for value in tree.consistency_proof(older.size)]}
+    made_up = {str(newest.size): [b64(bytes(32))] * 3}
 
-    def case(name: str, accept: bool, size: int, root: bytes, signer: LogKey = key) -> Case:
-        proofs = {str(old): [b64(value) for value in tree.consistency_proof(old)] for old in (older, 512)}
+    def case(name: str, note: str, proofs: dict[str, list[str]], accept: bool = False) -> Case:
         return {
             "kind": "feeding",
             "name": f"witness asked: {name}",
@@ -133,26 +134,28 @@ def feeding_cases(material: Material, witness: Witnessing) -> list[Case]:
             "witness_key": str(witness.key),
             "witness_keys": [str(witness.key)],
             "log_key": str(key.verifier),
-            "checkpoint": sign_checkpoint(signer.name, size, root, signer),
-            "proofs": proofs if size == tree_size else {},
+            "checkpoint": note,
+            "proofs": proofs,
         }
 
-    tree_size = size
+    def signed(size: int, root: bytes, signer: LogKey = key) -> str:
+        return sign_checkpoint(signer.name, size, root, signer)
+
+    stranger, other_log = LogKey(key.name, bytes(32)), LogKey("other.example/log", bytes(32))
     return [
-        case("the first head", True, older, tree.root(older)),
-        case("the newest head, with its proof", True, size, tree.root()),
-        case("the same head again", True, size, tree.root()),
-        case("an older head", False, older, tree.root(older)),
-        case("another root of the same size", False, size, bytes(32)),
-        case("a larger head of another history", False, size + 1, bytes(32)),
-        case("another log", False, size, tree.root(), LogKey("other.example/log", bytes(32))),
-        case("another key of the same name", False, size, tree.root(), LogKey(key.name, bytes(32))),
+        case("the first head", signed(older.size, older.root), {}, True),
+        case("a larger head without its proof", signed(newest.size, newest.root), {}),
+        case("the newest head, with its proof", signed(newest.size, newest.root), grown, True),
+        case("the same head again", signed(newest.size, newest.root), {}, True),
+        case("an older head", signed(older.size, older.root), {}),
+        case("another root of the same size", signed(newest.size, bytes(32)), {}),
+        case("a larger head of another history", signed(newest.size + 1, bytes(32)), made_up),
+        case("another log", signed(newest.size, newest.root, other_log), grown),
+        case("another key of the same name", signed(newest.size, newest.root, stranger), grown),
     ]
 
 
 def _leaves(material: Material) -> list[bytes]:
-    from ledger_service.log.hashing import leaf_hash
-
     return [leaf_hash(entry) for entry in material.entries]
 
 
@@ -188,7 +191,7 @@ def _running(command: list[str], log: Path) -> Iterator[subprocess.Popen[bytes]]
             process.terminate()
 
 
-def _await(ready, process: subprocess.Popen[bytes], name: str) -> None:  # type: ignore[no-untyped-def]
+def _await(ready: Callable[[], bool], process: subprocess.Popen[bytes], name: str) -> None:
     give_up, pause = time.monotonic() + START_SECONDS, threading.Event()
     while not ready():
         if process.poll() is not None or time.monotonic() > give_up:
