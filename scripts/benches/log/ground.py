@@ -37,8 +37,8 @@ class Serving(Service):
 
     @property
     def command(self) -> list[str]:
-        """As the demo serves; one worker process is what it has anyway."""
-        return [*super().command, *(("--workers", str(self.workers)) if self.workers > 1 else ())]
+        """As the demo serves."""
+        return [*super().command, "--workers", str(self.workers)]
 
     def resident(self) -> int:
         """Bytes of memory that the service's own processes hold, database and chain apart."""
