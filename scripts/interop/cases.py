@@ -93,49 +93,53 @@ def common(material: Material, checkpoint: str) -> Case:
 
 def checkpoint_cases(material: Material, tree: Tree) -> list[Case]:
     """One entry that is included, under checkpoints of all kinds."""
-    good, bare, key = material.checkpoint, material.bare, material.key
-    body = parse_note(good).text
-    stranger = LogKey(key.name, bytes(32))
-    witness, asked = material.witness, {"witness_keys": [str(material.witness)], "quorum": 1}
-    other = NOBODY.cosign(bare, 1_770_000_000)
-    cosigned = parse_note(good).signatures[1]
-    late = bytes([cosigned.signature[0] ^ 1]) + cosigned.signature[1:]
-    made: list[tuple[str, bool, str, Case]] = [
-        ("as the log signed it", True, bare, {}),
-        ("cosigned by a witness nobody asks for", True, good, {}),
-        ("cosigned by a witness that is asked for", True, good, asked),
-        ("a witness's line before the log's", True, _noted(body, *parse_note(good).signatures[::-1]), asked),
-        ("16 lines of strangers before the log's", True, _noted(body, *_strangers(16), _first(bare)), {}),
-        ("a second line of the log's name, of an unknown key", True, bare + line_of(stranger, body), {}),
-        ("not cosigned, though a witness is asked for", False, bare, asked),
-        ("cosigned by another witness than is asked for", False, bare + other, asked),
-        (
-            "the time of the cosignature changed",
-            False,
-            _noted(body, _first(bare), _as(cosigned, late)),
-            asked,
-        ),
-        ("the cosignature of another checkpoint", False, bare + _moved(material), asked),
-        ("the log's signature posing as a cosignature", False, bare + _posing(witness, bare), asked),
-        ("a bit of the log's signature changed", False, _noted(body, _flipped(_first(bare))), {}),
-        ("signed by another key of the same name", False, f"{body}\n{line_of(stranger, body)}", {}),
-        ("only the cosignature, without the log's line", False, _noted(body, cosigned), {}),
-        ("no signature at all", False, body + "\n", {}),
-        ("the key id of another key", False, _noted(body, _first(bare), key_id=bytes(4)), {}),
-        (
-            "another size, under the same signature",
-            False,
-            bare.replace(f"\n{tree_size(body)}\n", "\n1\n"),
-            {},
-        ),
-        ("another root, under the same signature", False, _other_root(bare), {}),
-        *[(f"signed without its {name}", False, _without(at, body, key), {}) for at, name in LINES],
-    ]
     index = len(material.entries) - 1
     return [
-        {**_inclusion(material, tree, index), **common(material, checkpoint), **more}
+        {**_inclusion(material, tree, index), **common(material, checkpoint), **asked}
         | {"kind": "checkpoint", "name": f"checkpoint: {name}", "accept": accept}
-        for name, accept, checkpoint, more in made
+        for accept, made in ((True, _sound(material)), (False, _unsound(material)))
+        for name, checkpoint, asked in made
+    ]
+
+
+_Checkpoints = list[tuple[str, str, Case]]
+
+
+def _sound(material: Material) -> _Checkpoints:
+    """(name, checkpoint, what is asked of it) of those that have to be accepted."""
+    good, bare = material.checkpoint, material.bare
+    body, lines = parse_note(good).text, parse_note(good).signatures
+    asked = {"witness_keys": [str(material.witness)], "quorum": 1}
+    return [
+        ("as the log signed it", bare, {}),
+        ("cosigned by a witness nobody asks for", good, {}),
+        ("cosigned by a witness that is asked for", good, asked),
+        ("a witness's line before the log's", _noted(body, *lines[::-1]), asked),
+        ("16 lines of strangers before the log's", _noted(body, *_strangers(16), lines[0]), {}),
+        ("a second line of the log's name, of an unknown key", bare + line_of(_stranger(material), body), {}),
+    ]
+
+
+def _unsound(material: Material) -> _Checkpoints:
+    """As `_sound`, of those that have to be refused."""
+    bare, key = material.bare, material.key
+    body, (line, cosigned) = parse_note(bare).text, parse_note(material.checkpoint).signatures
+    asked = {"witness_keys": [str(material.witness)], "quorum": 1}
+    late = _as(cosigned, bytes([cosigned.signature[0] ^ 1]) + cosigned.signature[1:])
+    return [
+        ("not cosigned, though a witness is asked for", bare, asked),
+        ("cosigned by another witness than is asked for", bare + NOBODY.cosign(bare, 1_770_000_000), asked),
+        ("the time of the cosignature changed", _noted(body, line, late), asked),
+        ("the cosignature of another checkpoint", bare + _moved(material), asked),
+        ("the log's signature posing as a cosignature", bare + _posing(material.witness, bare), asked),
+        ("a bit of the log's signature changed", _noted(body, _flipped(line)), {}),
+        ("signed by another key of the same name", f"{body}\n{line_of(_stranger(material), body)}", {}),
+        ("only the cosignature, without the log's line", _noted(body, cosigned), {}),
+        ("no signature at all", body + "\n", {}),
+        ("the key id of another key", _noted(body, line, key_id=bytes(4)), {}),
+        ("another size, under the same signature", bare.replace(f"\n{tree_size(body)}\n", "\n1\n"), {}),
+        ("another root, under the same signature", _other_root(bare), {}),
+        *[(f"signed without its {name}", _without(at, body, key), {}) for at, name in LINES],
     ]
 
 
@@ -269,6 +273,11 @@ def forked(material: Material) -> str:
     """The old head as it would be in another history, signed by the log."""
     head = material.older
     return sign_checkpoint(head.origin, head.size, _flip(head.root), material.key)
+
+
+def _stranger(material: Material) -> LogKey:
+    """Another key of the log's name."""
+    return LogKey(material.key.name, bytes(32))
 
 
 def _strangers(count: int) -> list[NoteSignature]:
