@@ -59,16 +59,16 @@ class MemoryTiles:
 class TileCache:
     """Tiles already read, with the hashes of their inner nodes. Tiles of a width never change.
 
-    One cache may serve all trees of one log and all threads. A full tile takes about 40 kB.
+    One cache may serve all trees of one log and all threads. A full tile takes about 17 kB.
     """
 
-    def __init__(self, capacity: int = 512) -> None:
+    def __init__(self, capacity: int = 2048) -> None:
         self._capacity = capacity
         self._lock = threading.Lock()
-        self._known: OrderedDict[tuple[int, int, int], list[list[bytes]]] = OrderedDict()
+        self._known: OrderedDict[tuple[int, int, int], list[bytes]] = OrderedDict()
 
-    def levels(self, reader: TileReader, level: int, index: int, width: int) -> list[list[bytes]]:
-        """The tile's hashes, and above them those of the complete subtrees within it.
+    def levels(self, reader: TileReader, level: int, index: int, width: int) -> list[bytes]:
+        """The tile's hashes, and above them those of the complete subtrees within it: by height, joined.
 
         Raises:
             Corrupt: the reader gives another number of bytes than the tile has.
@@ -116,12 +116,14 @@ class TiledTree:
             raise BadInput(f"there is no leaf {index} in a tree of {self.size}")
         return self._node(0, index)
 
+    def levels(self, level: int, tile: int) -> list[bytes]:
+        """The hashes of a tile and of the complete subtrees within it, by height, joined. Raises as `root`."""
+        return self._cache.levels(self._reader, level, tile, tile_width(level, tile, self.size))
+
     def _node(self, level: int, index: int) -> bytes:
         tile_level, inner = divmod(level, HEIGHT)
         tile = index << inner >> HEIGHT
-        width = tile_width(tile_level, tile, self.size)
-        levels = self._cache.levels(self._reader, tile_level, tile, width)
-        return levels[inner][index - (tile << HEIGHT >> inner)]
+        return hash_at(self.levels(tile_level, tile)[inner], index - (tile << HEIGHT >> inner))
 
     def _at_most(self, size: int | None) -> int:
         if size is None:
@@ -158,11 +160,11 @@ class Edge:
         partial: list[bytes] = []
         while count := size >> HEIGHT * len(partial):
             tile, width = divmod(count, WIDTH)
-            row = _hashes(reader, len(partial), tile, width) if width else []
+            row = _hashes(reader, len(partial), tile, width) if width else b""
             levels = _inner_nodes(row)
             # The last node of each row that is complete and has no sibling yet.
-            peaks += [levels[h][(width >> h) - 1] if width >> h & 1 else b"" for h in range(HEIGHT)]
-            partial.append(b"".join(row))
+            peaks += [hash_at(levels[h], (width >> h) - 1) if width >> h & 1 else b"" for h in range(HEIGHT)]
+            partial.append(row)
         return Edge(size, _root_of_peaks(peaks), tuple(peaks), tuple(partial))
 
     def extend(self, leaf_hashes: Sequence[bytes]) -> tuple[Edge, Tiles]:
@@ -303,16 +305,22 @@ def _path(level: str, index: int, width: int) -> str:
     return f"tile/{level}/{name}" + (f".p/{width}" if width < WIDTH else "")
 
 
-def _hashes(reader: TileReader, level: int, index: int, width: int) -> list[bytes]:
+def hash_at(joined: bytes, place: int) -> bytes:
+    """One of several hashes that are joined."""
+    return joined[place * HASH_BYTES : (place + 1) * HASH_BYTES]
+
+
+def _hashes(reader: TileReader, level: int, index: int, width: int) -> bytes:
     raw = reader.read(level, index, width)
     if len(raw) != width * HASH_BYTES:
         raise Corrupt(f"tile {level}/{index} has {len(raw)} bytes where {width * HASH_BYTES} are due")
-    return [raw[i : i + HASH_BYTES] for i in range(0, len(raw), HASH_BYTES)]
+    return raw
 
 
-def _inner_nodes(hashes: list[bytes]) -> list[list[bytes]]:
-    levels = [hashes]
-    while len(levels[-1]) > 1:
-        row = levels[-1]
-        levels.append([node_hash(row[i], row[i + 1]) for i in range(0, len(row) - 1, 2)])
+def _inner_nodes(row: bytes) -> list[bytes]:
+    levels = [row]
+    while len(row) > HASH_BYTES:
+        pairs = range(0, len(row) - HASH_BYTES, 2 * HASH_BYTES)
+        row = b"".join([sha256(b"\x01" + row[i : i + 2 * HASH_BYTES]).digest() for i in pairs])
+        levels.append(row)
     return levels
