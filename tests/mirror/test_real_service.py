@@ -1,4 +1,4 @@
-"""The real service mirrored over its API, and its receipts checked: database, signatures and routes are real."""
+"""The real service mirrored over its API, and its receipts checked: database, signatures, routes are real."""
 
 from __future__ import annotations
 
