@@ -1,7 +1,7 @@
 """Bundles: everything that proves a label or a payment, put together from rows.
 
-A bundle's proofs lead to the newest head that is final on the chain where that covers all of its entries, and
-to the newest signed head where none does yet.
+A bundle's proofs lead to the newest head that is final on the chain where that covers all of its entries;
+else to the one that readers are shown, with its witnesses; and else to the newest signed one.
 """
 
 from __future__ import annotations
@@ -17,6 +17,7 @@ from ledger_service.log.tiles import TiledTree
 from ledger_service.store.campaigns import CampaignRow, ItemRow
 from ledger_service.store.judgements import TruthRow
 from ledger_service.store.labels import LabelRow, ReviewRow
+from ledger_service.store.log import Head
 from ledger_service.store.payouts import PayoutRow
 from ledger_service.store.store import UnitOfWork
 from ledger_service.verify import bundle
@@ -36,10 +37,11 @@ class PayrollProof:
 
 @dataclass(frozen=True, slots=True)
 class _Head:
-    """A head that proofs lead to."""
+    """A head that proofs lead to; `witnesses` as in `store.log.Head`."""
 
     size: int
     checkpoint: str
+    witnesses: tuple[str, ...]
     tree: TiledTree
 
 
@@ -172,11 +174,11 @@ class Prover:
         }
 
     def _candidates(self) -> list[_Head]:
-        head, anchor = self._uow.log.head(), self._uow.anchors.newest_final()
-        found = [(head.size, head.checkpoint)]
+        log, anchor = self._uow.log, self._uow.anchors.newest_final()
+        found = [log.published(), log.head()]
         if anchor is not None:
-            found.insert(0, (anchor.size, anchor.checkpoint))
-        return [_Head(size, checkpoint, self._uow.log.tree(size)) for size, checkpoint in found]
+            found.insert(0, Head(anchor.size, anchor.root, anchor.checkpoint, anchor.witnesses))
+        return [_Head(head.size, head.checkpoint, head.witnesses, log.tree(head.size)) for head in found]
 
     def _shared(self) -> dict[str, Json]:
         return {
@@ -195,7 +197,9 @@ class Prover:
             role: bundle.Logged(raw, index, head.tree.inclusion_proof(index))
             for role, (index, raw) in logged.items()
         }
-        return bundle.build(kind, self._ledger.domain, self._log_key, head.checkpoint, parts, openings)
+        return bundle.build(
+            kind, self._ledger.domain, self._log_key, head.checkpoint, parts, openings, head.witnesses
+        )
 
 
 def _word(logged: tuple[int, bytes], field: str) -> bytes:
