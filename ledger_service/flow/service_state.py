@@ -116,8 +116,9 @@ def _intents(uow: UnitOfWork, ledger: Ledger, after: int, limit: int) -> list[Li
     for at, row in ServiceState(uow.connection).intents(after, limit):
         names = ("chain_id", "account", "key", "state", "nonce", "contract", "error", "acknowledged")
         line = {name: row[name] for name in names} | {"attempts": [_hex(one) for one in row["attempts"]]}
+        line |= {"to": row["to_address"], "value": str(row["value"])}
         if row["nonce"] is None:
-            line |= {"to": row["to_address"], "data": _hex(row["data"]), "value": str(row["value"])}
+            line["data"] = _hex(row["data"])
         lines.append((at, line))
     return lines
 

@@ -16,7 +16,11 @@ from ledger_service.store.integrity import Snapshot
 
 
 def check_database(
-    snapshot: Snapshot, known: Known, chain: Iterable[Head] | None = None, progress: Progress = silent
+    snapshot: Snapshot,
+    known: Known,
+    chain: Iterable[Head] | None = None,
+    progress: Progress = silent,
+    without: frozenset[bytes] = frozenset(),
 ) -> Report:
     """Check a database as it is at one moment; a service may go on working on it.
 
@@ -33,6 +37,7 @@ def check_database(
     Args:
         known: the keys and addresses; what is not known is not checked, and the report says so.
         chain: every head that the contract has announced, in their order.
+        without: campaigns whose entries need no rows: they were left out of a restored service.
     Raises:
         Difference: the first that does not hold.
     """
@@ -43,7 +48,7 @@ def check_database(
         claim_chain(snapshot, chain, claims, report)
     else:
         report.left_out.append("what the chain itself has: no node was named (--rpc)")
-    rows = Rows(snapshot, known, report)
+    rows = Rows(snapshot, known, report, without)
     check_log(snapshot, size, claims, rows.meet, report, progress)
     rows.finish()
     progress("tables", 0, 1)

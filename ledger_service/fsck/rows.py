@@ -20,15 +20,16 @@ OTHERS = frozenset({("matchings", "prices")})
 class Rows:
     """Walks all tables beside the log: hand it every entry in order, then call `finish`."""
 
-    def __init__(self, snapshot: Snapshot, known: Known, report: Report) -> None:
-        self._snapshot, self._report = snapshot, report
+    def __init__(self, snapshot: Snapshot, known: Known, report: Report, without: frozenset[bytes]) -> None:
+        self._snapshot, self._report, self._without = snapshot, report, without
+        self._unlabelled: set[bytes] = set()  # labels of campaigns that are left out: reviews name only these
         self._streams = {kind: _Stream(kind, snapshot.rows_of(kind)) for kind in ROWS_OF}
         self._meaning = Meaning(snapshot, known, report)
 
     def meet(self, index: int, entry: entries.Entry) -> None:
         """Compare the row of this entry, if its type has rows. Raises Difference."""
         kind = type(entry.struct).__name__
-        if kind not in self._streams:
+        if kind not in self._streams or self._is_left_out(entry):
             return
         values = self._streams[kind].take(index)
         if values is None:
@@ -38,6 +39,15 @@ class Rows:
         _check_fields(row)
         self._meaning.check(row)
         self._report.add(row.table)
+
+    def _is_left_out(self, entry: entries.Entry) -> bool:
+        struct = entry.struct
+        if isinstance(struct, entries.Review):
+            return struct.label in self._unlabelled
+        left_out = getattr(struct, "campaign", None) in self._without
+        if left_out and isinstance(struct, entries.Label):
+            self._unlabelled.add(entry.leaf)
+        return left_out
 
     def finish(self) -> None:
         """No table has more rows than the log has entries. Raises Difference."""

@@ -27,6 +27,7 @@ COMMANDS = {
     "monitor": "follow a log, and raise an alarm when it does you wrong",
     "audit": "check a whole log: every entry, signature, amount and payment",
     "fsck": "check a service's database, or a mirror: every row against the log",
+    "restore": "build a service again from its operator's mirror, its keys and the chain",
 }
 
 EPILOG = """\
