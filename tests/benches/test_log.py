@@ -24,7 +24,7 @@ from scripts import benches
 from scripts.benches.log import append, big, build, http, load, pymerkle, reading, verify
 from scripts.benches.log.filler import ENTRY_BYTES, Filler
 from scripts.benches.log.rows import rows
-from scripts.benches.log.scratch import PREFIX, direct, durable_settings
+from scripts.benches.log.scratch import PREFIX, direct, durable_settings, scratch
 from scripts.benches.log.sizes import BATCHES, sizes_for
 from scripts.benches.log.whole import Found
 from scripts.programs import ROOT, Stop
@@ -123,8 +123,8 @@ def test_a_log_is_built_read_and_verified(room: Path, capsys: pytest.CaptureFixt
     assert found["versions"]["node"].startswith("v")
 
 
-@pytest.mark.parametrize("part", ["append", "http"])
-def test_an_interrupted_run_leaves_nothing(part: str) -> None:
+@pytest.mark.parametrize(("part", "after"), [("append", 0.0), ("append", 2.0), ("http", 0.1), ("http", 9.0)])
+def test_an_interrupted_run_leaves_nothing(part: str, after: float) -> None:
     needs_chain()
     folder = Path(tempfile.mkdtemp(prefix="cl-"))
     command = [sys.executable, "-m", "scripts.benches", "log", "--only", part, "--no-peers"]
@@ -137,7 +137,7 @@ def test_an_interrupted_run_leaves_nothing(part: str) -> None:
             assert process.poll() is None
             assert time.monotonic() < give_up
             time.sleep(0.05)
-        time.sleep(1)  # somewhere in the middle
+        time.sleep(after)
         process.send_signal(signal.SIGTERM)
         said, _ = process.communicate(timeout=60)
         assert (process.returncode, said) == (130, b"")
@@ -154,6 +154,13 @@ def _words(process: psutil.Process) -> list[str]:
         return list(process.cmdline())
     except psutil.Error:
         return []
+
+
+def test_a_program_left_running_in_a_scratch_folder_is_ended(room: Path) -> None:
+    with scratch() as folder:
+        child = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(60)", str(folder / "data")])
+    assert child.wait(0) == -signal.SIGTERM
+    assert list(room.iterdir()) == []
 
 
 def test_a_server_that_is_not_durable_is_not_measured(server_url: str) -> None:

@@ -7,12 +7,14 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 
 import pytest
 
 from ledger_service.errors import Unavailable
 from scripts.benches.log.load import Client, Loaded, Order, client, quantile
 
+LAST = b"the last answer on this connection"
 Reply = Callable[[bytes], tuple[int, bytes, float]]  # of a path: status, body, seconds to wait before it
 
 
@@ -50,6 +52,8 @@ def _answer(connection: socket.socket, reply: Reply) -> None:
             connection.sendall(head[:20])
             time.sleep(0.001)
             connection.sendall(head[20:] + body)
+            if body == LAST:
+                return
 
 
 @pytest.fixture(scope="module")
@@ -114,6 +118,20 @@ def test_a_connection_that_is_closed_ends_the_load(sender: Client) -> None:
         pytest.raises(Unavailable, match=r"closed a connection|reset"),
     ):
         sender.send(Order("127.0.0.1", port, requests(2), 1, 5.0))
+
+
+@pytest.mark.parametrize(("connections", "answered"), [(3, True), (1, False)])
+def test_an_idle_connection_may_be_closed_while_others_are_left(
+    sender: Client, connections: int, answered: bool
+) -> None:
+    bodies = iter([b"", LAST])
+    order = Order("127.0.0.1", 0, requests(3), connections, 0.5, rate=40.0, again=True)
+    with serving(lambda path: (200, next(bodies, b""), 0.0)) as port:
+        if answered:
+            assert len(sender.send(replace(order, port=port)).answers) == 20
+        else:
+            with pytest.raises(Unavailable, match="closed a connection"):
+                sender.send(replace(order, port=port))
 
 
 def test_the_checkpoint_is_followed_until_after_the_last_answer(sender: Client) -> None:

@@ -139,8 +139,8 @@ class _Wire(asyncio.Protocol):
 
     def __init__(self) -> None:
         self.answered: Callable[[_Wire, int, bytes], None]
-        self.lost: Callable[[str], None]
-        self.number, self.begun = -1, 0.0
+        self.lost: Callable[[_Wire, str], None]
+        self.number, self.begun, self.busy = -1, 0.0, False
         self._got, self._end, self._head = bytearray(), 0, 0
         self._transport: Any = None
 
@@ -148,15 +148,15 @@ class _Wire(asyncio.Protocol):
         self._transport = transport
 
     def connection_lost(self, exc: Exception | None) -> None:
-        self.lost(str(exc or "the service closed a connection"))
+        self.lost(self, str(exc or "the service closed a connection"))
 
     def send(self, number: int, begun: float, request: bytes) -> None:
         """Send one request; its answer is awaited before the next."""
-        self.number, self.begun = number, begun
+        self.number, self.begun, self.busy = number, begun, True
         self._transport.write(request)
 
     def close(self) -> None:
-        self.lost = lambda reason: None
+        self.lost = lambda wire, reason: None
         self._transport.close()
 
     def data_received(self, data: bytes) -> None:
@@ -169,7 +169,7 @@ class _Wire(asyncio.Protocol):
         if len(self._got) >= self._end:
             status, body = int(self._got[9:12]), bytes(self._got[self._head : self._end])
             self._got.clear()
-            self._end = 0
+            self._end, self.busy = 0, False
             self.answered(self, status, body)
 
 
@@ -271,8 +271,11 @@ class _Load:
         if over and not self._open and not self._due and not self._done.done():
             self._done.set_result(None)
 
-    def _lost(self, reason: str) -> None:
-        if not self._done.done():
+    def _lost(self, wire: _Wire, reason: str) -> None:
+        """An idle connection may be closed, if others are left; a busy one may not."""
+        if not wire.busy and wire in self._idle and len(self._idle) + self._open > 1:
+            self._idle.remove(wire)
+        elif not self._done.done():
             self._done.set_exception(Unavailable(reason))
 
     async def _follow(self) -> None:

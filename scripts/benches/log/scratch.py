@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+import psutil
 import psycopg
 
+from ledger_service.local import processes
 from ledger_service.local.postgres import EmbeddedPostgres
 from ledger_service.local.services import undisturbed
 from ledger_service.local.state import prepare
@@ -24,13 +27,26 @@ Postgres = psycopg.Connection[tuple[object, ...]]
 
 @contextmanager
 def scratch() -> Iterator[Path]:
-    """An empty folder that is removed with all it holds; a second Ctrl-C does not keep it there."""
+    """An empty folder that is removed with all it holds; a second Ctrl-C does not keep it there.
+
+    A program that was started on it, and that an interruption has left running, is ended before.
+    """
     folder = Path(tempfile.mkdtemp(prefix=PREFIX))
     try:
         yield folder
     finally:
         with undisturbed():
+            for process in psutil.process_iter():
+                if _runs_on(process, folder):
+                    processes.end(process)
             shutil.rmtree(folder)
+
+
+def _runs_on(process: psutil.Process, folder: Path) -> bool:
+    try:
+        return any(word.startswith(f"{folder}{os.sep}") for word in process.cmdline())
+    except psutil.Error:
+        return False
 
 
 @contextmanager

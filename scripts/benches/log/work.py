@@ -36,7 +36,7 @@ from scripts.demo_job.requester import Requester
 SEED = "crowdledger bench"
 CLASSES = ("cat", "dog", "eel")
 A_RUN = 10_000  # assignments in one matching run, at most
-PATIENCE = 120.0
+PATIENCE = 300.0
 SIGNERS = 2  # processes
 
 
