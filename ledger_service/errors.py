@@ -92,8 +92,9 @@ class VerificationError(LedgerError):
 
     def __init__(self, what: str, *, expected: str = "", found: str = "", step: int = 0) -> None:
         self.what, self.expected, self.found, self.step = what, expected, found, step
-        differs = f": expected {expected}, found {found}" if expected or found else ""
-        super().__init__((f"step {step}: " if step else "") + what + differs)
+        pair = (("expected", expected), ("found", found))
+        differs = ", ".join(f"{word} {value}" for word, value in pair if value)
+        super().__init__((f"step {step}: " if step else "") + what + (f": {differs}" if differs else ""))
 
     def at_step(self, step: int) -> VerificationError:
         """The same failure, named by the step of the verifier in which it happened."""
