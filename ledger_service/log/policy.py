@@ -62,6 +62,10 @@ class Policy:
     groups: tuple[PolicyGroup, ...]
     quorum: bytes
 
+    def __hash__(self) -> int:
+        """Of a part of it: a verifier looks results up under its policy, for every bundle."""
+        return hash((self.quorum, len(self.logs), len(self.witnesses), len(self.groups)))
+
     @property
     def cosigners(self) -> tuple[CosignerKey, ...]:
         """The witnesses' keys."""
