@@ -26,6 +26,9 @@ class PathCache:
         self._lock = threading.Lock()
         self._known: OrderedDict[tuple[int, int], bytes] = OrderedDict()
 
+    def __len__(self) -> int:
+        return len(self._known)
+
     def upper(self, tree: TiledTree, tile: int) -> bytes:
         """The part of a path above a full tile of level 0. Raises as `TiledTree.inclusion_proof`."""
         key = (tree.size, tile)

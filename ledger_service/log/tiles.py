@@ -117,7 +117,7 @@ class TiledTree:
         return self._node(0, index)
 
     def levels(self, level: int, tile: int) -> list[bytes]:
-        """The hashes of a tile and of the complete subtrees within it, by height, joined. Raises as `root`."""
+        """The hashes of a tile and of the complete subtrees within it, by height, joined."""
         return self._cache.levels(self._reader, level, tile, tile_width(level, tile, self.size))
 
     def _node(self, level: int, index: int) -> bytes:

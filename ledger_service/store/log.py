@@ -13,6 +13,7 @@ from ledger_service.errors import BadInput, Corrupt, NotYours
 from ledger_service.log import tiles
 from ledger_service.log.checkpoint import LogKey, sign_checkpoint
 from ledger_service.log.hashing import EMPTY_ROOT, HASH_BYTES
+from ledger_service.log.paths import PathCache
 from ledger_service.store import published
 from ledger_service.store.appending import Appending, RawEntry
 from ledger_service.store.rows import among
@@ -42,21 +43,23 @@ class TileRows:
         return (self._connection.scalar(query) or b"")[: width * HASH_BYTES]
 
 
-class LastEdge:
-    """The right edge that an append of this process left: it saves the next one reading it from rows.
+class Memory:
+    """What a process remembers of one log, for all transactions and threads; it is nowhere else needed.
 
+    `edge` is the right edge that an append of this process left: it saves the next one reading it from rows.
     It may be of a transaction that was rolled back, or behind another process: it is asked whose it is.
     """
 
     def __init__(self) -> None:
+        self.tiles, self.paths = tiles.TileCache(), PathCache()
         self.edge = tiles.Edge(0, EMPTY_ROOT, (), ())
 
 
 class Log:
     """Appends and reads entries. `key` signs heads; its name is the origin."""
 
-    def __init__(self, connection: Connection, key: LogKey, cache: tiles.TileCache, last: LastEdge) -> None:
-        self._connection, self.key, self._cache, self._last = connection, key, cache, last
+    def __init__(self, connection: Connection, key: LogKey, memory: Memory) -> None:
+        self._connection, self.key, self.memory = connection, key, memory
 
     def initialise(self) -> None:
         """Make the empty head where there is none yet."""
@@ -136,12 +139,12 @@ class Log:
         # finds the head of before. Its edge is read anew, since nobody's memory has this size and root.
         after = appending.write(rows, before, self._sign)
         # Crash after the commit, before anybody was told: whoever asks again finds the entries in the rows.
-        self._last.edge = after
+        self.memory.edge = after
         return list(range(before.size, after.size))
 
     def tree(self, size: int) -> tiles.TiledTree:
         """Proofs and roots up to `size`, which must not be beyond a committed head."""
-        return tiles.TiledTree(TileRows(self._connection), size, self._cache)
+        return tiles.TiledTree(TileRows(self._connection), size, self.memory.tiles)
 
     def tile(self, level: int, index: int, width: int) -> bytes:
         """A tile as C2SP tlog-tiles serves it.
@@ -189,7 +192,7 @@ class Log:
 
     def _edge(self, appending: Appending) -> tiles.Edge:
         """The edge of the head, which is locked. The one in memory is taken where it is of the same head."""
-        head, known = appending.lock(), self._last.edge
+        head, known = appending.lock(), self.memory.edge
         if head is None:
             raise Corrupt("the log has no head")
         if (known.size, known.root) == head:

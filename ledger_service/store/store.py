@@ -11,14 +11,13 @@ from sqlalchemy.exc import DataError, IntegrityError, OperationalError
 
 from ledger_service.errors import BadInput, Conflict, Unavailable
 from ledger_service.log.checkpoint import LogKey
-from ledger_service.log.tiles import TileCache
 from ledger_service.store.anchors import Anchors
 from ledger_service.store.assignments import Assignments
 from ledger_service.store.campaigns import Campaigns, Items
 from ledger_service.store.chain import ChainIntents
 from ledger_service.store.judgements import Judgements
 from ledger_service.store.labels import Labels
-from ledger_service.store.log import LastEdge, Log
+from ledger_service.store.log import Log, Memory
 from ledger_service.store.onchain import OnChain
 from ledger_service.store.payouts import Payouts
 from ledger_service.store.sessions import Sessions
@@ -36,7 +35,7 @@ class UnitOfWork:
     @cached_property
     def log(self) -> Log:
         """Entries, tiles, head."""
-        return Log(self.connection, self._store.log_key, self._store.tiles, self._store.last_edge)
+        return Log(self.connection, self._store.log_key, self._store.log_memory)
 
     @cached_property
     def vault(self) -> Vault:
@@ -104,7 +103,7 @@ class Store:
 
     def __init__(self, engine: Engine, log_key: LogKey, storage_key: bytes) -> None:
         self.engine, self.log_key, self.storage_key = engine, log_key, storage_key
-        self.tiles, self.last_edge = TileCache(), LastEdge()
+        self.log_memory = Memory()
 
     @contextmanager
     def begin(self) -> Iterator[UnitOfWork]:

@@ -117,7 +117,7 @@ def test_many_threads_each_get_their_own(desk: Desk) -> None:
     given = [desk.answers(name, first, 2) for first in range(0, 8, 2) for name in PEOPLE]
     size = desk.world.size()
     with ThreadPoolExecutor(16) as pool:
-        for answers, handed in zip(given, pool.map(_handing_in(desk), given), strict=True):
+        for answers, handed in zip(given, pool.map(_handing_in(desk.sequencer), given), strict=True):
             check(desk, handed, answers)
     assert desk.world.size() == size + 32
 
@@ -129,8 +129,8 @@ def test_two_sequencers_over_one_log_lose_and_double_nothing(desk: Desk) -> None
     size = desk.world.size()
     given = [desk.answers(name, first, 2) for first in range(0, 8, 2) for name in PEOPLE]
     with ThreadPoolExecutor(32) as pool:  # everything is handed in to both
-        ours = [pool.submit(lambda one=one: desk.sequencer.hand_in(one).result(30)) for one in given]
-        theirs = [pool.submit(lambda one=one: second.hand_in(one).result(30)) for one in given]
+        ours = [pool.submit(_handing_in(desk.sequencer), one) for one in given]
+        theirs = [pool.submit(_handing_in(second), one) for one in given]
         for mine, other, answers in zip(ours, theirs, given, strict=True):
             check(desk, mine.result(), answers)
             assert [one.receipt for one in mine.result().accepted] == [
@@ -302,8 +302,8 @@ def test_a_specification_is_read_once_and_the_oldest_is_forgotten(
         assert known.of(uow, desk.ask.campaign) is not first
 
 
-def _handing_in(desk: Desk) -> Callable[[Answers], Handed]:
-    return lambda answers: desk.sequencer.hand_in(answers).result(30)
+def _handing_in(sequencer: Sequencer) -> Callable[[Answers], Handed]:
+    return lambda answers: sequencer.hand_in(answers).result(30)
 
 
 def _submit(desk: Desk, work: Answers | Enrolment) -> Any:
