@@ -79,10 +79,10 @@ class ForkEvidence:
             raise BadInput("not evidence of a fork") from error
 
 
-def check_fork(evidence: ForkEvidence, key: VerifierKey) -> tuple[Checkpoint, Checkpoint]:
+def check_fork(evidence: ForkEvidence, *keys: VerifierKey) -> tuple[Checkpoint, Checkpoint]:
     """Check that a log has signed two heads that contradict each other; both heads.
 
-    1. Both checkpoints are signed by the log.
+    1. Both checkpoints are signed by the log, each by one of its keys at least.
     2. Both are of one origin, and the second is no smaller.
     3. The tree of the second begins with the tree of the root that is given (RFC 9162, 2.1.4.2).
     4. That root is not the root of the first.
@@ -92,8 +92,9 @@ def check_fork(evidence: ForkEvidence, key: VerifierKey) -> tuple[Checkpoint, Ch
         BadInput: a checkpoint has another form.
     """
     notes = [parse_note(text) for text in (evidence.old, evidence.new)]
-    if not all(is_signed(note, key) for note in notes):
-        raise VerificationError("a checkpoint is not signed by the log", expected=str(key), step=1)
+    if not all(any(is_signed(note, key) for key in keys) for note in notes):
+        expected = ", ".join(map(str, keys))
+        raise VerificationError("a checkpoint is not signed by the log", expected=expected, step=1)
     old, new = (read_head(note) for note in notes)
     if old.origin != new.origin or old.size > new.size:
         raise VerificationError("the two heads are not of one log, in their order", step=2)
@@ -122,6 +123,8 @@ class EvidenceFiles:
     def __init__(self, state: Path) -> None:
         self._folder = state / FOLDER
         self._lock = threading.Lock()
+        for left in self._folder.glob("*/.*"):  # what a crash left half-written
+            left.unlink()
 
     def keep(self, origin: str, size: int, evidence: ForkEvidence) -> Kept | None:
         """Write it, durably, unless it is there; None where there are too many.
