@@ -9,6 +9,8 @@ from enum import StrEnum
 from ledger_service.commitments import Json
 from ledger_service.errors import LedgerError, VerificationError
 
+MOST_CHARACTERS = 2_000
+
 
 class Kind(StrEnum):
     """What is wrong."""
@@ -53,11 +55,11 @@ class Alarm:
         """Members that say something; `kind` and `words` always."""
         values: dict[str, Json] = {
             "kind": str(self.kind),
-            "words": self.words,
+            "words": _short(self.words),
             "entry": self.entry,
             "campaign": self.campaign,
-            "expected": self.expected,
-            "found": self.found,
+            "expected": _short(self.expected),
+            "found": _short(self.found),
             "evidence": list(self.evidence),
         }
         return {name: value for name, value in values.items() if value not in (None, "", [])}
@@ -71,6 +73,11 @@ class Alarm:
             expected, found = error.expected, error.found
         text = f"{words}: {error}" if words else str(error)
         return Alarm(kind, key, text, entry, campaign, expected, found)
+
+
+def _short(text: str) -> str:
+    """What a stranger's document put into a sentence may be very long."""
+    return text if len(text) <= MOST_CHARACTERS else text[:MOST_CHARACTERS] + "…"
 
 
 @dataclass(frozen=True, slots=True)

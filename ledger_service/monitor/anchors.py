@@ -133,8 +133,9 @@ def compare_anchors(look: Look, follower: Follower, head: Checkpoint) -> None:
     Raises:
         VerificationError: what the log serves is not under its head. Refused, Unavailable: it serves nothing.
     """
-    memory, tree = look.memory, follower.tree(head)
+    memory = look.memory
     while found := memory.uncompared(head.size):
+        tree = follower.tree(head)
         # The roots are computed outside of the transaction: that reads tiles.
         roots = [tree.root(anchored.size) for anchored in found]
         with look.state.transaction():

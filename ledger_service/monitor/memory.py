@@ -11,7 +11,7 @@ from typing import Any, overload
 from ledger_service.audit.ledger import CampaignRows, Ledger, Row, place
 from ledger_service.claims.tables import Posted
 from ledger_service.commitments import Json
-from ledger_service.entries import SessionGrant, decode, leaf_hash
+from ledger_service.entries import Entry, Payout, SessionGrant, decode
 from ledger_service.errors import BadInput
 from ledger_service.heads import Head
 from ledger_service.log.tree import Tree
@@ -48,8 +48,8 @@ class Memory:
         self._sql = state.sql
 
     def forget_entries(self) -> None:
-        """Before the log is read again from its first entry, for other addresses."""
-        for table in ("grants", "kept", "due"):
+        """Before the log is read again from its first entry, for other addresses; alarms stay."""
+        for table in ("grants", "kept", "due", "campaigns", "payrolls"):
             self._sql.execute(f"DELETE FROM {table}")  # noqa: S608 (the names are ours)
 
     def grant(self, index: int, grant: SessionGrant) -> None:
@@ -103,15 +103,22 @@ class Memory:
         query = "UPDATE campaigns SET charter = ? WHERE campaign = ?"
         self._sql.execute(query, (json.dumps(charter), campaign))
 
-    def keep(self, index: int, campaign: bytes, raw: bytes, now: int) -> None:
+    def keep(self, index: int, campaign: bytes, entry: Entry, now: int) -> None:
         """Keep an entry."""
-        values = (index, campaign, leaf_hash(raw), now, raw)
-        self._sql.execute("INSERT OR REPLACE INTO kept VALUES (?, ?, ?, ?, ?)", values)
+        kind = type(entry.struct).__name__
+        values = (index, campaign, kind, entry.leaf, now, entry.raw)
+        self._sql.execute("INSERT OR REPLACE INTO kept VALUES (?, ?, ?, ?, ?, ?)", values)
 
     def campaign_of(self, leaf: bytes) -> bytes | None:
         """The campaign of a kept entry."""
         row = self._sql.execute("SELECT campaign FROM kept WHERE leaf = ?", (leaf,)).fetchone()
         return bytes(row[0]) if row else None
+
+    def payouts(self, campaign: bytes) -> list[tuple[int, Payout]]:
+        """The payouts of a campaign with their indices, in log order."""
+        query = "SELECT idx, raw FROM kept WHERE campaign = ? AND kind = 'Payout' ORDER BY idx"
+        structs = ((idx, decode(bytes(raw)).struct) for idx, raw in self._sql.execute(query, (campaign,)))
+        return [(index, struct) for index, struct in structs if isinstance(struct, Payout)]
 
     def read_at(self, index: int) -> int:
         """When a kept entry was read, seconds since 1970."""

@@ -26,6 +26,7 @@ from ledger_service.monitor.scan import Scanner
 from ledger_service.monitor.state import State
 
 BATCH = 1024
+SLOWEST_BATCH = 60  # seconds
 _READ, _WATCHED, _IDENTITY = "entries_read", "watched_for", "identity"
 
 
@@ -155,9 +156,9 @@ class Monitor:
     def _read(self, look: Look, head: Checkpoint) -> None:
         identity = self._watch.identity
         scanner = Scanner(look, self._watch.me, Domain(identity.chain_id, identity.log_address))
-        at = look.state.number(_READ)
+        at, began = look.state.number(_READ), self._clock()
         entries = self._follower.entries(head, min(at, head.size), head.size)
-        for batch in _batches(entries):
+        for batches, batch in enumerate(_batches(entries), start=1):
             with look.state.transaction():
                 for index, raw in batch:
                     scanner.take(index, raw)
@@ -165,6 +166,10 @@ class Monitor:
                 # The place is committed with what was found before it: a crash reads the batch again, or not.
                 look.state.put(_READ, str(at))
             look.progress("entries", at, head.size)
+            # What trickles in would keep us from ever looking at anything else.
+            lasted = self._clock() - began
+            if lasted > look.limits.silence and batches < lasted / SLOWEST_BATCH:
+                raise Unavailable(f"entries come too slowly: {at} of {head.size} after {int(lasted)} s")
         if scanner.mine:
             counts = ", ".join(f"{count} {name}" for name, count in sorted(scanner.mine.items()))
             look.change(

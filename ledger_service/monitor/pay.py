@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from itertools import groupby
 
 from ledger_service.audit import steps_campaign, steps_replay
-from ledger_service.audit.ledger import CampaignRows
+from ledger_service.audit.ledger import CampaignRows, Ledger
 from ledger_service.audit.openings import Charter, Files
 from ledger_service.audit.report import Mismatch, NotChecked
 from ledger_service.audit.steps_structure import check_structure
@@ -52,12 +53,18 @@ class PayCheck:
 
     def check_due(self, size: int) -> None:
         """Compare what is due, in a log of this size."""
-        for campaign, run in self._look.memory.due():
-            self._check(campaign, run, size)
+        due = self._look.memory.due()
+        for done, (campaign, runs) in enumerate(groupby(due, key=lambda pair: pair[0])):
+            self._look.progress("payouts", done, len(due))
+            ledger, rows = self._look.memory.ledger(campaign, size)
+            for _, run in runs:
+                self._check(ledger, rows, run, size)
 
-    def charter(self, campaign: bytes, rows: CampaignRows) -> Charter:
+    def charter(self, campaign: bytes, read: Callable[[], CampaignRows]) -> Charter:
         """The founding documents of a campaign, compared with the log when they were first shown.
 
+        Args:
+            read: gives what was kept of the campaign.
         Raises:
             NotChecked: the service does not show them, or the log has no such campaign.
             Mismatch: they are not those of the log. BadInput, Unavailable: from the service.
@@ -65,11 +72,12 @@ class PayCheck:
         kept = self._look.memory.charter(campaign)
         if kept is not None:
             return Charter.from_json(kept)
-        if not rows.rows:
-            raise NotChecked("the log has no signed Campaign entry of it")
         shown = self._papers.campaign(campaign)
         if shown is None:
             raise NotChecked("the service shows no specification and terms of it")
+        rows = read()
+        if not rows.rows:
+            raise NotChecked("the log has no signed Campaign entry of it")
         try:
             charter = Charter.from_json(shown)
         except BadInput as error:
@@ -80,9 +88,9 @@ class PayCheck:
             self._look.memory.keep_charter(campaign, {name: shown[name] for name in _CHARTER})
         return charter
 
-    def _check(self, campaign: bytes, run: bytes, size: int) -> None:
-        memory, name = self._look.memory, f"0x{campaign.hex()}"
-        ledger, rows = memory.ledger(campaign, size)
+    def _check(self, ledger: Ledger, rows: CampaignRows, run: bytes, size: int) -> None:
+        memory, campaign = self._look.memory, rows.campaign
+        name = f"0x{campaign.hex()}"
         found = ledger.find(InferenceRun, run, size)
         outcome = _Outcome()
         if found is None or found.entry.campaign != campaign:
@@ -119,7 +127,7 @@ class PayCheck:
             case.missing.append(f"their bonus (needs {needs})")
 
     def _found(self, case: Case) -> None:
-        case.charter = self.charter(case.rows.campaign, case.rows)
+        case.charter = self.charter(case.rows.campaign, lambda: case.rows)
         case.compared.append("specification and terms")
 
     def _own_of(self, case: Case) -> Callable[[], None]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass
 
@@ -20,6 +20,7 @@ from ledger_service.chain.rpc import Reverted
 from ledger_service.claims.interface import interfaces
 from ledger_service.claims.record import POSTED, read_state
 from ledger_service.claims.tables import Posted, Table, rebuild
+from ledger_service.entries import Payout
 from ledger_service.errors import Corrupt, Refused, Unavailable, VerificationError
 from ledger_service.monitor.alarms import Alarm, Kind
 from ledger_service.monitor.look import Identity, Look, Me
@@ -34,7 +35,7 @@ class _Found:
 
     campaign: bytes
     charter: Charter
-    rows: CampaignRows
+    payouts: list[tuple[int, Payout]]
     state: CampaignState
     posted: tuple[Posted, ...]
 
@@ -45,9 +46,9 @@ class _Found:
     def owed(self, size: int) -> dict[str, int]:
         """By the payouts among the first `size` entries, in order of each worker's first one."""
         found: dict[str, int] = {}
-        for row in self.rows.payouts:
-            if row.index < size:
-                found[row.entry.worker] = row.entry.amount
+        for index, payout in self.payouts:
+            if index < size:
+                found[payout.worker] = payout.amount
         return found
 
     def in_force(self) -> Posted | None:
@@ -73,15 +74,14 @@ class PayrollCheck:
     ) -> None:
         self._look, self._identity, self._me = look, identity, me
         self._client, self._first = client, first
+        self._known: set[str] = set()
 
     def check(self, chain: ChainReader, pay: PayCheck, size: int) -> None:
         """Compare what can be compared in a log of this size."""
         for campaign in self._look.memory.campaigns():
             name = f"campaign 0x{campaign.hex()}"
             try:
-                _, rows = self._look.memory.ledger(campaign, size)
-                charter = pay.charter(campaign, rows)
-                found = self._read(chain, campaign, charter, rows)
+                found = self._read(chain, campaign, pay.charter(campaign, self._rows(campaign, size)))
                 self._compare(found, size)
                 self._check_mine(found, chain.block.timestamp)
             except (NotChecked, Mismatch) as error:
@@ -89,14 +89,24 @@ class PayrollCheck:
             except (Refused, Unavailable, Reverted, Corrupt) as error:
                 self._look.miss(f"payroll of {name}: {error}")
 
-    def _read(self, chain: ChainReader, campaign: bytes, charter: Charter, rows: CampaignRows) -> _Found:
-        """Read on where the last look ended; what was announced is what the escrow counts."""
-        memory, escrow, last = self._look.memory, charter.escrow, chain.block.number
-        if not self._client.code(escrow, last):
+    def _rows(self, campaign: bytes, size: int) -> Callable[[], CampaignRows]:
+        return lambda: self._look.memory.ledger(campaign, size)[1]
+
+    def _check_escrow(self, chain: ChainReader, escrow: str) -> None:
+        """The escrow is there, and belongs to the log; asked once a look."""
+        if escrow in self._known:
+            return
+        if not self._client.code(escrow, chain.block.number):
             raise Unavailable(f"chain {chain.chain_id} has no final contract at {escrow}")
         log = chain.provenance(escrow)
         if log != self._identity.log_address:
             raise Corrupt(f"the escrow {escrow} belongs to the ProvenanceLog {log}")
+        self._known.add(escrow)
+
+    def _read(self, chain: ChainReader, campaign: bytes, charter: Charter) -> _Found:
+        """Read on where the last look ended; what was announced is what the escrow counts."""
+        memory, escrow, last = self._look.memory, charter.escrow, chain.block.number
+        self._check_escrow(chain, escrow)
         begin = memory.read_to(campaign)
         if begin is None:
             begin = spans.first_block(self._client, escrow, last) if self._first is None else self._first
@@ -105,14 +115,16 @@ class PayrollCheck:
         fresh = list(self._events(escrow, campaign, begin, last))
         known = [one.posted for one in memory.payrolls(campaign)]
         state = read_state(self._client, CampaignEscrow(interfaces(), escrow), campaign, last)
-        if state.epoch != len(known) + len(fresh):
+        announced = (*known, *fresh)
+        numbered = all(one.epoch == number for number, one in enumerate(announced, start=1))
+        if state.epoch != len(announced) or not numbered:
             raise Corrupt(
-                f"the node shows {len(known) + len(fresh)} payrolls, and the escrow counts {state.epoch}: it "
+                f"the node shows {len(announced)} payrolls, and the escrow counts {state.epoch}: it "
                 "hides events, or --from-block is too late"
             )
         with self._look.state.transaction():
             memory.keep_payrolls(campaign, fresh, max(last, begin - 1))
-        return _Found(campaign, charter, rows, state, (*known, *fresh))
+        return _Found(campaign, charter, memory.payouts(campaign), state, announced)
 
     def _events(self, escrow: str, campaign: bytes, first: int, last: int) -> Iterator[Posted]:
         for event in spans.events(self._client, escrow, [[POSTED], [campaign]], first, last):
@@ -179,7 +191,7 @@ class PayrollCheck:
                 with self._look.state.transaction():
                     self._look.clear(key)
                 continue
-            newest = max(row.index for row in found.rows.payouts if row.entry.worker == worker)
+            newest = max(index for index, payout in found.payouts if payout.worker == worker)
             late = self._look.now - self._look.memory.read_at(newest) > self._look.limits.payroll
             if late or now > found.charter.terms.deadline:
                 self._unpaid(found, key, worker, owed[worker], given.get(worker, 0))

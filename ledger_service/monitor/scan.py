@@ -23,7 +23,6 @@ from ledger_service.entries import (
     Suggestion,
     Truth,
     decode,
-    leaf_hash,
 )
 from ledger_service.errors import BadInput, BadSignature
 from ledger_service.monitor.alarms import Alarm, Kind
@@ -134,7 +133,7 @@ class Scanner:
         if isinstance(struct, Label) and struct.worker in self._me.addresses:
             self._repeated(index, entry)
         if isinstance(struct, _OF_EVERY_CAMPAIGN) or self._is_ours(struct, campaign):
-            self._memory.keep(index, campaign, entry.raw, self._look.now)
+            self._memory.keep(index, campaign, entry, self._look.now)
         if isinstance(struct, Payout | Settlement) and self._memory.role(campaign):
             self._memory.owe(campaign, struct.run)
 
@@ -158,7 +157,7 @@ class Scanner:
         return role is not None
 
     def _repeated(self, index: int, entry: Entry) -> None:
-        if self._memory.campaign_of(leaf_hash(entry.raw)) is not None:
+        if self._memory.campaign_of(entry.leaf) is not None:
             words = f"entry {index} (Label): a label of yours stands in the log a second time"
             self._look.alarm(Alarm(Kind.ENTRY, f"repeated:{index}", words, index))
 

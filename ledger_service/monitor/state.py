@@ -51,10 +51,11 @@ CREATE TABLE grants (
 );
 CREATE INDEX grants_by_key ON grants (worker, session_key);
 CREATE TABLE kept (
-    idx INTEGER PRIMARY KEY, campaign BLOB NOT NULL, leaf BLOB NOT NULL, time INTEGER NOT NULL,
-    raw BLOB NOT NULL
+    idx INTEGER PRIMARY KEY, campaign BLOB NOT NULL, kind TEXT NOT NULL, leaf BLOB NOT NULL,
+    time INTEGER NOT NULL, raw BLOB NOT NULL
 );
 CREATE INDEX kept_by_campaign ON kept (campaign, idx);
+CREATE INDEX kept_payouts ON kept (campaign, idx) WHERE kind = 'Payout';
 CREATE INDEX kept_by_leaf ON kept (leaf);
 CREATE TABLE campaigns (
     campaign BLOB PRIMARY KEY, role TEXT NOT NULL, charter TEXT, read_to INTEGER

@@ -93,7 +93,7 @@ class Webhook:
     def _post(self, state: State, kept: Kept, now: int) -> tuple[str, bool]:
         """Why it could not be posted, empty where it was; and whether somebody answered."""
         value = {"type": "monitor.alarm", "timestamp": kept.time, "number": kept.number, "data": kept.alarm}
-        body = json.dumps(value, ensure_ascii=False).encode()
+        body = json.dumps(value).encode()
         name = f"alarm_{_folder_id(state)}_{kept.number}"
         headers = {"content-type": "application/json", "webhook-id": name, "webhook-timestamp": str(now)}
         if self._signer is not None:

@@ -6,7 +6,7 @@ import argparse
 import json
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import ExitStack
 from datetime import UTC, datetime
 from pathlib import Path
@@ -19,8 +19,10 @@ from scripts.cli.progress import progress_bar
 from scripts.cli.signals import ending_cleanly
 
 if TYPE_CHECKING:
-    from ledger_service.monitor.look import Look
+    from ledger_service.monitor.anchors import Node
+    from ledger_service.monitor.look import Identity, Look
     from ledger_service.monitor.monitor import Monitor
+    from ledger_service.monitor.papers import HttpPapers
     from ledger_service.monitor.state import State
     from ledger_service.monitor.webhook import Webhook
 
@@ -51,7 +53,7 @@ EXAMPLES = """\
 Exit status with --once: 0 nothing is wrong; 1 an alarm is open (--acknowledge closes those that were told
 and are not still so); 2 something could not be looked at, or the input is not usable.
 """
-LONGEST_PAUSE = 300
+LONGEST_PAUSE, TELL_SECONDS = 300, 5
 
 
 def parser() -> argparse.ArgumentParser:
@@ -165,22 +167,20 @@ def run(argv: Sequence[str]) -> int:
     given = parser().parse_args(argv)
     from ledger_service.monitor.state import State
 
-    voice = Voice(json_lines=given.json)
     with ExitStack() as stack:
         stack.enter_context(ending_cleanly())
         state = stack.enter_context(State(given.state))
-        webhook = _webhook(given, stack)
+        voice = Voice(
+            state, _webhook(given, stack), stack.enter_context(progress_bar()), json_lines=given.json
+        )
         if given.acknowledge:
             with state.transaction():
                 voice.say("acknowledged", f"{state.acknowledge()} alarms are closed")
-        monitor = _started(given, stack, state, voice)
-        progress = stack.enter_context(progress_bar())
+        monitor = _started(given, stack, voice)
         failed = 0
         while True:
-            look = monitor.look(progress)
-            voice.tell(look, state)
-            if webhook is not None:
-                voice.complain(webhook.deliver(state, int(time.time())))
+            look = monitor.look(voice.progress)
+            voice.tell(look)
             if given.once:
                 return 1 if state.open() else (2 if look.unseen else 0)
             failed = failed + 1 if look.unseen else 0
@@ -192,12 +192,11 @@ def _pause(interval: int, failed: int) -> int:
     return max(interval, min(interval << min(failed, 8), LONGEST_PAUSE))
 
 
-def _started(given: argparse.Namespace, stack: ExitStack, state: State, voice: Voice) -> Monitor:
-    """The monitor; without --once it waits for a log that does not answer yet."""
+def _started(given: argparse.Namespace, stack: ExitStack, voice: Voice) -> Monitor:
     from ledger_service.chain.client import ChainClient
     from ledger_service.monitor.anchors import Node
     from ledger_service.monitor.look import Limits, Me
-    from ledger_service.monitor.monitor import Monitor, Watch, identify
+    from ledger_service.monitor.monitor import Monitor, Watch
     from ledger_service.monitor.papers import HttpPapers, WitnessPrefix
 
     wallet = _wallet(given)
@@ -205,17 +204,7 @@ def _started(given: argparse.Namespace, stack: ExitStack, state: State, voice: V
     stack.enter_context(source)
     node = Node(lambda: ChainClient.connect(given.rpc, finality_depth=given.depth, timeout=60.0))
     stack.callback(node.close)
-    failed = 0
-    while True:
-        try:
-            identity = identify(state, source, node, given.log_key, given.log_address, given.escrow)
-            break
-        except Unavailable as error:
-            if given.once:
-                raise
-            voice.say("unseen", f"cannot begin: {error}")
-            failed += 1
-            time.sleep(_pause(given.interval, failed))
+    identity = _identity(given, voice, source, node)
     witnesses = [WitnessPrefix(url, identity.key.name) for url in given.witness]
     for witness in witnesses:
         stack.callback(witness.close)
@@ -233,7 +222,31 @@ def _started(given: argparse.Namespace, stack: ExitStack, state: State, voice: V
         limits=Limits(given.anchor_within, given.silence, given.payroll_within),
         first=given.from_block,
     )
-    return Monitor(state, watch)
+    return Monitor(voice.state, watch)
+
+
+def _identity(given: argparse.Namespace, voice: Voice, source: HttpPapers, node: Node) -> Identity:
+    """The log that is watched; without --once it is waited for where it does not answer yet."""
+    from ledger_service.monitor.monitor import identify
+
+    pins = {"--log-key": given.log_key, "--log-address": given.log_address, "--escrow": given.escrow}
+    failed = 0
+    while True:
+        try:
+            identity = identify(voice.state, source, node, given.log_key, given.log_address, given.escrow)
+            break
+        except Unavailable as error:
+            if given.once:
+                raise
+            voice.say("unseen", f"cannot begin: {error}")
+            failed += 1
+            time.sleep(_pause(given.interval, failed))
+    taken = ", ".join(name for name, value in pins.items() if value is None)
+    if taken:
+        voice.say(
+            "lacking", f"taken from the log's own word when it was first looked at, not from you: {taken}"
+        )
+    return identity
 
 
 def _wallet(given: argparse.Namespace) -> Any:
@@ -265,44 +278,58 @@ def _webhook(given: argparse.Namespace, stack: ExitStack) -> Webhook | None:
 
 
 class Voice:
-    """Says what a look found: a line for people, or a JSON object a line."""
+    """Says what a look found: a line for people, or a JSON object a line; and posts alarms."""
 
-    def __init__(self, *, json_lines: bool) -> None:
-        self._json = json_lines
+    def __init__(
+        self, state: State, webhook: Webhook | None, bar: Callable[[str, int, int], None], *, json_lines: bool
+    ) -> None:
+        self.state = state
+        self._webhook, self._bar, self._json = webhook, bar, json_lines
         self._said: dict[str, list[str]] = {}
+        self._told = time.monotonic()
 
-    def tell(self, look: Look, state: State) -> None:
-        """All that is new. An alarm is marked as told once its line has left this program."""
+    def progress(self, stage: str, done: int, total: int) -> None:
+        """Shows how far a look is. The first can take hours: alarms do not wait for its end."""
+        self._bar(stage, done, total)
+        if time.monotonic() - self._told > TELL_SECONDS:
+            self.alarms()
+
+    def tell(self, look: Look) -> None:
+        """What happened, what could not be looked at, and every alarm that nobody was told of."""
         for change in look.changes:
             self.say(change.what, change.words, **change.facts)
         self._again("lacking", look.lacking)
         self._again("unseen", look.unseen)
-        for kept in state.untold():
+        self.alarms()
+        if self._json:
+            self.say("looked", "looked", open=len(self.state.open()), unseen=len(look.unseen))
+
+    def alarms(self) -> None:
+        """Tell and post alarms; each is marked as told once its line has left this program."""
+        for kept in self.state.untold():
             facts = {name: value for name, value in kept.alarm.items() if name != "words"}
             words = str(kept.alarm["words"])
             if self._json:
                 self.say("alarm", words, number=kept.number, raised=kept.time, **facts)
             else:
-                files = "".join(f"\n    {state.folder / name}" for name in kept.alarm.get("evidence", ()))
-                self.say(f"ALARM {kept.number} {kept.alarm['kind']}", words + files)
+                files = [str(self.state.folder / name) for name in kept.alarm.get("evidence", ())]
+                self.say(f"ALARM {kept.number} {kept.alarm['kind']}", words, files)
             # Crash before this line: the alarm is told again.
-            with state.transaction():
-                state.told(kept.number)
-        if self._json:
-            self.say("looked", "looked", open=len(state.open()), unseen=len(look.unseen))
+            with self.state.transaction():
+                self.state.told(kept.number)
+        if self._webhook is not None:
+            for sentence in self._webhook.deliver(self.state, int(time.time())):
+                self.say("webhook", sentence)
+        self._told = time.monotonic()
 
-    def complain(self, sentences: Sequence[str]) -> None:
-        """Say what went wrong on our side."""
-        for words in sentences:
-            self.say("webhook", words)
-
-    def say(self, what: str, words: str, **facts: Any) -> None:
-        """One line."""
+    def say(self, what: str, words: str, files: Sequence[str] = (), **facts: Any) -> None:
+        """One line, and one for each file. Words may be a stranger's: no sign in them moves the terminal."""
         now = datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
         if self._json:
-            line = json.dumps({"event": what, "time": now, "words": words, **facts}, ensure_ascii=False)
+            line = json.dumps({"event": what, "time": now, "words": words, **facts})
         else:
-            line = f"{now}  {what}: {words}"
+            shown = "".join(sign if sign.isprintable() else "\ufffd" for sign in words)
+            line = "\n    ".join([f"{now}  {what}: {shown}", *files])
         sys.stdout.write(line + "\n")
         sys.stdout.flush()
 
