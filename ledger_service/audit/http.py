@@ -32,6 +32,7 @@ T = TypeVar("T")
 NEXT = "Crowdledger-Next"
 TRIES = 4
 MAX_CAMPAIGNS = 1 << 17
+MAX_LISTED_BYTES = 512 << 20
 MAX_SECONDS = 300
 OPENINGS_PAGE = 1000
 BUNDLES_PAGE = 200
@@ -101,13 +102,14 @@ class HttpSource:
         """Every page of GET /v1/campaigns; where there is no service but a mirror's files, campaigns.json."""
         found: list[dict[str, Json]] = []
         after: dict[str, str] = {}
-        while len(found) <= MAX_CAMPAIGNS:
+        read = 0
+        while len(found) <= MAX_CAMPAIGNS and read <= MAX_LISTED_BYTES:
             try:
                 raw, _ = self._get("/v1/campaigns", MAX_JSON_BYTES, after)
             except NotYours:
                 raw, _ = self._get("/campaigns.json", MAX_JSON_BYTES)
             page, following = campaign_page(raw)
-            found += page
+            found, read = found + page, read + len(raw)
             if following is None:
                 return found
             if not page:

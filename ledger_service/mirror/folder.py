@@ -44,7 +44,8 @@ class Folder:
 
     def holds_anything(self) -> bool:
         """Whether there is anything in it, beside what this class leaves there by itself."""
-        return any(path.name != LOCK and path.suffix != NEW for path in self.root.iterdir())
+        there = self.root.iterdir() if self.root.is_dir() else ()
+        return any(path.name != LOCK and path.suffix != NEW for path in there)
 
     def read(self, name: str, limit: int) -> bytes | None:
         """The file's bytes; None when there is none, or it is larger than `limit` bytes."""

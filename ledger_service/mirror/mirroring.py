@@ -80,6 +80,8 @@ def mirror(
         BadInput, Unavailable: the folder or the source does not allow it.
     """
     there = Folder(folder)
+    if there.holds_anything() and not (there.has(LOG_KEY) or there.has(CHECKPOINT)):
+        raise BadInput(f"{folder} holds other files and no log: choose another folder")
     with there.locked():
         return _Run(source, there, policy, progress).run(key, bundles, recheck)
 
@@ -93,7 +95,7 @@ class _Run:
 
     def run(self, given: VerifierKey | None, bundles: bool, recheck: bool) -> Mirrored:
         info = _info(self.source)
-        known = self._known_key()
+        known = pinned_key(self.folder.root)
         key = self._key(given, known, info)
         follower = Follower(self.source, key, self.policy)
         head, note = follower.head()
@@ -115,17 +117,6 @@ class _Run:
         tidy(self.folder, head.size)
         pinned = bool(given or known or (self.policy and self.policy.logs))
         return Mirrored(head, before, key, pinned, copied, state)
-
-    def _known_key(self) -> VerifierKey | None:
-        """The key that the folder was made for; None of a new one, or one that does not say.
-
-        Raises:
-            BadInput: the folder holds other things.
-        """
-        known = pinned_key(self.folder.root)
-        if known is None and not self.folder.has(CHECKPOINT) and self.folder.holds_anything():
-            raise BadInput(f"{self.folder.root} holds other files and no log: choose another folder")
-        return known
 
     def _key(
         self, given: VerifierKey | None, known: VerifierKey | None, info: dict[str, Json] | None

@@ -143,7 +143,7 @@ def tidy(folder: Folder, size: int) -> None:
     Partial tiles of the right edge stay until then: who has read an earlier checkpoint from a copy of this
     folder asks for them (tlog-tiles, "Partial Tiles").
     """
-    for name, folders, files in os.walk(folder.root / "tile"):
+    for name, folders, files in os.walk(folder.root):
         for stale in (file for file in files if file.endswith(NEW)):
             (Path(name) / stale).unlink()
         for partial in [one for one in folders if _PARTIAL.match(one)]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 
@@ -15,6 +14,7 @@ from ledger_service.log.proof import verify_inclusion
 from ledger_service.log.receipts import SignedReceipt, check_receipt
 from ledger_service.log.tiles import TiledTree
 from ledger_service.log.tlog_proof import format_proof
+from ledger_service.receipts.identity import Operators
 from ledger_service.receipts.reading import SavedReceipt
 
 FORMAT = "crowdledger-broken-receipt@v1"
@@ -35,12 +35,12 @@ class Terms:
 
     Attributes:
         domain: of the operator's signatures.
-        operators: who has to have signed, by the campaign of the label; under None, of every other one.
+        operators: who has to have signed.
         now: seconds since 1970. live: whether the log answers with what it has now, and is no copy.
     """
 
     domain: Domain
-    operators: Mapping[bytes | None, str]
+    operators: Operators
     now: int
     live: bool
 
@@ -109,10 +109,9 @@ class Checker:
         return self._read
 
     def _not_signed(self, saved: SavedReceipt) -> str | None:
-        operators, campaign = self.terms.operators, saved.label.campaign if saved.label else None
-        operator = operators.get(campaign, operators.get(None))
+        operator = self.terms.operators.of(saved)
         if operator is None:
-            return "nothing says who the operator is: give --operator"
+            return "nothing proves who the operator is: give --operator"
         try:
             check_receipt(saved.signed, self.terms.domain, operator)
         except BadSignature as error:

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 
 from ledger_service.audit.openings import Charter
 from ledger_service.audit.reading import as_address, as_count, as_text, member
@@ -27,15 +27,35 @@ class Pins:
 
 
 @dataclass(frozen=True, slots=True)
+class Operators:
+    """Who has to have signed.
+
+    Attributes:
+        pinned: every receipt, whatever else is known.
+        of_campaign: one whose label is beside it, by the label's campaign. said: one without its label.
+    """
+
+    pinned: str | None = None
+    of_campaign: Mapping[bytes, str] = field(default_factory=dict)
+    said: str | None = None
+
+    def of(self, saved: SavedReceipt) -> str | None:
+        """The operator's address; None where nothing says it."""
+        if self.pinned is not None:
+            return self.pinned
+        return self.of_campaign.get(saved.label.campaign) if saved.label else self.said
+
+
+@dataclass(frozen=True, slots=True)
 class Identity:
-    """The log's key, the domain of the operator's signatures, and the operators as `checking.Terms` has them.
+    """The log's key, the domain of the operator's signatures, and who the operators are.
 
     `taken` names what is the source's own word.
     """
 
     key: VerifierKey
     domain: Domain
-    operators: dict[bytes | None, str]
+    operators: Operators
     taken: tuple[str, ...]
 
 
@@ -59,13 +79,13 @@ def identify(source: LogSource, pins: Pins, saved: Sequence[SavedReceipt]) -> Id
     named = {"--log-key": pins.key, "--log-address": pins.log_address, "--chain-id": pins.chain_id}
     taken = tuple(option for option, value in named.items() if value is None)
     if pins.operator is not None:
-        return Identity(key, domain, {None: pins.operator}, taken)
-    operators: dict[bytes | None, str] = {}
-    if "operator" in info:
-        operators[None] = as_address(info["operator"], "operator")
+        return Identity(key, domain, Operators(pinned=pins.operator), taken)
     wanted = {receipt.label.campaign for receipt in saved if receipt.label}
-    operators |= _operators(source, chain_id, wanted) if wanted else {}
-    return Identity(key, domain, operators, (*taken, "--operator"))
+    found = _operators(source, chain_id, wanted) if wanted else {}
+    if all(receipt.label for receipt in saved):
+        return Identity(key, domain, Operators(of_campaign=found), taken)
+    said = as_address(info["operator"], "operator") if "operator" in info else None
+    return Identity(key, domain, Operators(of_campaign=found, said=said), (*taken, "--operator"))
 
 
 def _info(source: LogSource, pins: Pins) -> dict[str, Json]:
@@ -77,10 +97,14 @@ def _info(source: LogSource, pins: Pins) -> dict[str, Json]:
         return {}
 
 
-def _operators(source: LogSource, chain_id: int, wanted: set[bytes]) -> dict[bytes | None, str]:
+def _operators(source: LogSource, chain_id: int, wanted: set[bytes]) -> dict[bytes, str]:
     """The operators of campaigns, as their own ids say."""
-    found: dict[bytes | None, str] = {}
-    for listed in source.campaigns():
+    found: dict[bytes, str] = {}
+    try:
+        campaigns = source.campaigns()
+    except NotYours:  # a log without a service
+        return {}
+    for listed in campaigns:
         name = campaign_id_of(listed)
         if name not in wanted:
             continue

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -248,3 +249,33 @@ def test_the_widths_of_tiles_are_those_of_the_log() -> None:
     assert list(tile_widths(0)) == []
     assert list(tile_widths(256)) == [(0, 256)]
     assert list(tile_widths(700)) == [(0, 256), (1, 256), (2, 188)]
+
+
+def test_a_session_that_has_ended_is_begun_anew(server: LogServer, honest: Builder) -> None:
+    with HttpSource(server.url, AUDITOR) as source:
+        whole = list(source.openings(honest.campaign) or ())
+        path = f"/v1/campaigns/{show(honest.campaign)}/openings"
+        server.answers[path] = [(401, {}, b"the session has ended")]
+        assert list(source.openings(honest.campaign) or ()) == whole
+        assert server.requests.count("/v1/auth/nonce") == 2
+        server.answers[path] = [(401, {}, b"not for you")] * 2
+        assert source.openings(honest.campaign) is None
+
+
+def test_a_list_of_campaigns_without_end_is_refused(
+    server: LogServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    page = json.dumps({"campaigns": [{}] * 3, "next": "again"}).encode()
+    server.answers["/v1/campaigns"] = [(200, {}, page)] * 9
+    for name, bound in (("MAX_CAMPAIGNS", 7), ("MAX_LISTED_BYTES", 100)):
+        monkeypatch.setattr(http, name, bound)
+        with HttpSource(server.url) as source, pytest.raises(BadInput, match="does not end"):
+            source.campaigns()
+
+
+def test_anybodys_tiles_are_asked_for_without_a_session(server: LogServer) -> None:
+    with HttpSource(server.url, AUDITOR) as source:
+        source.checkpoint()
+        source.tile(0, 0, 172)
+        source.entries(0, 172)
+    assert not any("auth" in path for path in server.requests)

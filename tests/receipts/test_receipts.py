@@ -23,12 +23,14 @@ from ledger_service.log.receipts import SignedReceipt, promise
 from ledger_service.log.tlog_proof import parse_proof
 from ledger_service.receipts.checking import Checker, Finding, State, Terms
 from ledger_service.receipts.exchange import exchange
-from ledger_service.receipts.identity import Pins, identify
+from ledger_service.receipts.identity import Operators, Pins, identify
 from ledger_service.receipts.reading import SavedReceipt, read_receipts
 from ledger_service.signing import Wallet
+from ledger_service.verify.endpoint import Endpoint
 from scripts.cli import main
 from tests.audit.builder import CHAIN_ID, LOG_ADDRESS, Builder, seeded, show
 from tests.audit.server import LogServer
+from tests.conftest import local_chain
 from tests.mirror.served import save_served
 
 WORKER, STRANGER = Wallet(seeded("worker 0")), Wallet(seeded("stranger"))
@@ -82,7 +84,7 @@ def write(tmp_path: Path) -> Write:
 
 def checker(source: Any, built: Builder, *, now: int = NOW, live: bool = True, **more: Any) -> Checker:
     key = built.log_key.verifier
-    operators: dict[bytes | None, str] = {None: built.operator.address}
+    operators = Operators(pinned=built.operator.address)
     terms = Terms(Domain(CHAIN_ID, LOG_ADDRESS), operators, now, live)
     return Checker(Follower(source, key, **more), key, terms)
 
@@ -362,3 +364,45 @@ def test_exchanging_needs_the_service(saved: Path, built: Builder, write: Write,
     key.chmod(0o600)
     arguments = [path, "--log", str(saved), "--key", str(key), "-o", str(tmp_path / "out")]
     assert main(["receipt", "exchange", *arguments]) == 2
+
+
+def test_a_service_that_hides_the_campaign_cannot_name_its_operator(
+    server: LogServer, built: Builder, write: Write
+) -> None:
+    receipts = read_receipts(write(kept(built, labels(built)[0], STRANGER)))
+    hidden = json.dumps({"campaigns": [], "next": None}).encode()
+    false = json.dumps({"campaigns": [built.listed() | {"escrow": "0x" + "11" * 20}], "next": None}).encode()
+    broken = json.dumps({"campaigns": [built.listed() | {"terms": {}}], "next": None}).encode()
+    info = json.dumps(built.info() | {"operator": STRANGER.address}).encode()
+    for listed in (hidden, false, broken):
+        server.answers["/v1/info"] = [(200, {}, info)]
+        server.answers["/v1/campaigns"] = [(200, {}, listed)]
+        with HttpSource(server.url) as source:
+            known = identify(source, Pins(), receipts)
+            terms = Terms(known.domain, known.operators, NOW, True)
+            found = Checker(Follower(source, known.key), known.key, terms).check(receipts[0])
+        assert (found.state, "nothing proves" in found.reason) == (State.UNKNOWN, True)
+
+
+def test_of_a_receipt_without_its_label_the_service_says_who_the_operator_is(
+    server: LogServer, built: Builder, write: Write, capsys: pytest.CaptureFixture[str]
+) -> None:
+    bare = {name: value for name, value in kept(built, labels(built)[0]).items() if name != "entry"}
+    path = str(write(bare))
+    assert main(["receipt", "check", path, "--log", server.url]) == 2  # nor does the service say it
+    info = json.dumps(built.info() | {"operator": built.operator.address}).encode()
+    server.answers["/v1/info"] = [(200, {}, info)]
+    assert main(["receipt", "check", path, "--log", server.url]) == 0
+    assert "--operator" in capsys.readouterr().err
+
+
+def test_the_time_can_be_the_chains(
+    server: LogServer, built: Builder, write: Write, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with local_chain(tmp_path / "chain") as url:
+        block = Endpoint(url).ask("eth_getBlockByNumber", "latest", False)
+        now = int(block["timestamp"], 16)
+        for deadline, status in ((now + 1, 3), (now, 1)):
+            path = str(write(promised(built, LEAF, len(built.entries), deadline)))
+            assert run(built, path, "--log", server.url, "--rpc", url) == status
+    capsys.readouterr()
