@@ -15,8 +15,7 @@ from ledger_service.log.checkpoint import LogKey, sign_checkpoint
 from ledger_service.log.hashing import EMPTY_ROOT, HASH_BYTES
 from ledger_service.log.paths import PathCache
 from ledger_service.store import published
-from ledger_service.store.appending import Appending, RawEntry
-from ledger_service.store.rows import among
+from ledger_service.store.bulk import Bulk, RawEntry
 from ledger_service.store.tables import log_entries, log_head, log_published, log_tiles
 
 
@@ -131,13 +130,13 @@ class Log:
         """
         if any(len(raw) > tiles.MAX_ENTRY_BYTES for _, raw in rows):
             raise BadInput(f"an entry has at most {tiles.MAX_ENTRY_BYTES} bytes")
-        appending = Appending(self._connection)
-        before = self._edge(appending)
+        bulk = Bulk(self._connection)
+        before = self._edge(bulk)
         if not rows:
             return []
         # Crash from here to the commit: PostgreSQL forgets rows, tiles and head together, and the next append
         # finds the head of before. Its edge is read anew, since nobody's memory has this size and root.
-        after = appending.write(rows, before, self._sign)
+        after = bulk.write(rows, before, self._sign)
         # Crash after the commit, before anybody was told: whoever asks again finds the entries in the rows.
         self.memory.edge = after
         return list(range(before.size, after.size))
@@ -175,10 +174,7 @@ class Log:
 
     def by_leaf(self, leaves: Iterable[bytes]) -> dict[bytes, tuple[int, bytes]]:
         """{leaf hash: (index, entry bytes)} of those that are in the log."""
-        query = select(log_entries.c.leaf, log_entries.c.index, log_entries.c.raw).where(
-            among(log_entries.c.leaf, leaves)
-        )
-        return {leaf: (index, raw) for leaf, index, raw in self._connection.execute(query)}
+        return {leaf: (index, raw) for leaf, index, raw in Bulk(self._connection).by_leaf(leaves)}
 
     def _head(self, *, lock: bool) -> Head:
         query = select(log_head.c.size, log_head.c.root, log_head.c.checkpoint).where(log_head.c.id == 1)
@@ -190,9 +186,9 @@ class Log:
     def _sign(self, edge: tiles.Edge) -> str:
         return sign_checkpoint(self.key.name, edge.size, edge.root, self.key)
 
-    def _edge(self, appending: Appending) -> tiles.Edge:
+    def _edge(self, bulk: Bulk) -> tiles.Edge:
         """The edge of the head, which is locked. The one in memory is taken where it is of the same head."""
-        head, known = appending.lock(), self.memory.edge
+        head, known = bulk.lock(), self.memory.edge
         if head is None:
             raise Corrupt("the log has no head")
         if (known.size, known.root) == head:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import fields
 from typing import Any, TypeVar
 
@@ -42,6 +42,6 @@ def one(kind: type[Record], row: Row[Any] | None) -> Record | None:
     return None if row is None else kind(**row._mapping)
 
 
-def many(kind: type[Record], found: Iterable[Row[Any]]) -> list[Record]:
-    """The records of rows, in their order."""
-    return [kind(**row._mapping) for row in found]
+def many(kind: Callable[..., Record], found: Iterable[Row[Any]]) -> list[Record]:
+    """The records of rows whose columns are in the order of the fields, in their order."""
+    return [kind(*row) for row in found]

@@ -1,4 +1,4 @@
-"""Writing entries and tiles in bulk, in few words to the server.
+"""Writing and reading entries in bulk, in few words to the server.
 
 Rows travel as one binary COPY, which the server takes in while the tree is built here, and tiles and head in
 one round trip. It speaks to psycopg itself, within SQLAlchemy's transaction.
@@ -7,10 +7,10 @@ one round trip. It speaks to psycopg itself, within SQLAlchemy's transaction.
 from __future__ import annotations
 
 import struct
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import cast
+from typing import Any, cast
 
 import psycopg
 from sqlalchemy import Connection
@@ -25,6 +25,7 @@ _TILES = """
     INSERT INTO log_tiles (level, index, hashes)
     SELECT * FROM unnest(%b::smallint[], %b::bigint[], %b::bytea[])
     ON CONFLICT (level, index) DO UPDATE SET hashes = excluded.hashes"""
+_BY_LEAF = "SELECT leaf, index, raw FROM log_entries WHERE leaf = ANY(%b::bytea[])"
 _NEW_HEAD = "UPDATE log_head SET size = %b, root = %b, checkpoint = %b WHERE id = 1"
 
 # PostgreSQL 18, "Binary Format" of COPY: signature, flags, length of the header's extension; a row is its
@@ -35,7 +36,7 @@ _ROW = struct.Struct("!hiqi32s")
 _LENGTH = struct.Struct("!i")
 _PIECE = 256  # rows
 
-Cursor = psycopg.Cursor[tuple[int, bytes]]
+Cursor = psycopg.Cursor[Any]
 
 
 RawEntry = tuple[str, bytes]  # its kind, and its bytes as they stand in the log
@@ -60,8 +61,8 @@ def copy_rows(rows: Sequence[RawEntry], leaves: Sequence[bytes], first: int) -> 
     return b"".join(parts)
 
 
-class Appending:
-    """One append within a transaction of SQLAlchemy's."""
+class Bulk:
+    """Entries in bulk, within a transaction of SQLAlchemy's."""
 
     def __init__(self, connection: Connection) -> None:
         self._connection = connection
@@ -69,7 +70,14 @@ class Appending:
     def lock(self) -> tuple[int, bytes] | None:
         """Size and root of the head, whose row nobody else locks before this transaction ends."""
         with self._cursor() as cursor:
-            return cursor.execute(_HEAD).fetchone()
+            return cast("tuple[int, bytes] | None", cursor.execute(_HEAD).fetchone())
+
+    def by_leaf(self, leaves: Iterable[bytes]) -> list[tuple[bytes, int, bytes]]:
+        """(leaf hash, index, bytes) of the entries that are in the log, in no order."""
+        with self._cursor() as cursor:
+            return cast(
+                "list[tuple[bytes, int, bytes]]", cursor.execute(_BY_LEAF, (list(leaves),)).fetchall()
+            )
 
     def write(self, rows: Sequence[RawEntry], before: Edge, sign: Callable[[Edge], str]) -> Edge:
         """Write entries behind an edge, the tiles that they change, and the new head; the edge after it.
