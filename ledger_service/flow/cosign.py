@@ -26,7 +26,7 @@ from dataclasses import dataclass, field
 from ledger_service.errors import BadInput, LedgerError, VerificationError
 from ledger_service.log.checkpoint import Checkpoint, VerifierKey
 from ledger_service.log.cosignature import CosignerKey, with_lines
-from ledger_service.log.note import Note, parse_note
+from ledger_service.log.note import MAX_SIGNATURES, Note, parse_note
 from ledger_service.log.policy import Policy
 from ledger_service.store.log import Head
 from ledger_service.store.store import Store
@@ -208,6 +208,8 @@ class Cosigning:
 def _check(policy: Policy, log: VerifierKey) -> None:
     if policy.logs and all(listed.key != log for listed in policy.logs):
         raise BadInput(f"the witness policy is for other logs than this one: {log}")
+    if len(policy.witnesses) >= MAX_SIGNATURES:
+        raise BadInput(f"a checkpoint has at most {MAX_SIGNATURES} signatures: name fewer witnesses")
     reachable = [witness.key for witness in policy.witnesses if witness.url is not None]
     if not reachable:
         raise BadInput("the witness policy names no witness with a URL: there is nobody to ask")

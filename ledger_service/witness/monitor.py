@@ -11,16 +11,17 @@ from __future__ import annotations
 import json
 import logging
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from ledger_service.errors import Corrupt, Refused, Unavailable, VerificationError
+from ledger_service.errors import BadInput, Corrupt, Refused, Unavailable, VerificationError
 from ledger_service.local.state import write_whole
-from ledger_service.log.checkpoint import Checkpoint, VerifierKey
+from ledger_service.log.checkpoint import Checkpoint, VerifierKey, is_signed
 from ledger_service.log.follow import Follower, Fork, TlogSource
 from ledger_service.log.hashing import leaf_hash
 from ledger_service.log.note import parse_note
+from ledger_service.mirror.evidence import Evidence
 from ledger_service.witness.alarms import BROKEN, FORK, ROLLBACK, Alarm, Tell
 from ledger_service.witness.frontier import Frontier
 from ledger_service.witness.records import origin_hash
@@ -74,14 +75,15 @@ class Monitor:
     """Follows one log for a witness. For one thread.
 
     Args:
+        keys: of the log, of which one at least has to have signed a head.
         state: the witness's state directory, which the caller holds.
-        tell: is told of misbehaviour, of each kind of it once while the process runs.
+        tell: is told of misbehaviour, of each kind of it once while it lasts.
     """
 
     def __init__(
         self,
         source: TlogSource,
-        key: VerifierKey,
+        keys: Sequence[VerifierKey],
         witness: Witness,
         state: Path,
         clock: Callable[[], int],
@@ -89,12 +91,13 @@ class Monitor:
         sleep: Callable[[float], object] = time.sleep,
     ) -> None:
         self._sleep = sleep
-        self.key, self._follower, self._witness = key, Follower(source, key), witness
+        self.origin, self._keys, self._witness = keys[0].name, tuple(keys), witness
+        self._source, self._follower = source, Follower(source, keys[0])
         self._clock, self._tell = clock, tell
-        self._path = state / FOLDER / f"{origin_hash(key.name)}.json"
+        self._path = state / FOLDER / f"{origin_hash(self.origin)}.json"
         self._path.parent.mkdir(exist_ok=True)
         self._progress = self._load()
-        self._told: set[str] = set()
+        self._told: set[str] = set()  # kinds of alarms, until all is well again
 
     def look(self) -> Look:
         """Look at the log once.
@@ -126,14 +129,30 @@ class Monitor:
 
     def _look(self) -> Look:
         try:
-            head, note = self._follower.head()
+            head, note = self._head()
             self._compare(head, note)
             count = self._read(head, note)
-            return Look(head.origin, head.size, count, self._cosign(head, note))
+            look = Look(head.origin, head.size, count, self._cosign(head, note))
         except Misbehaves:
             raise
         except VerificationError as error:
             raise Misbehaves(BROKEN, str(error)) from error
+        self._told.clear()
+        return look
+
+    def _head(self) -> tuple[Checkpoint, str]:
+        """Step 1. Extension lines, which other logs may have, are no reason to refuse a head."""
+        text = self._source.checkpoint()
+        note = parse_note(text)
+        if not any([is_signed(note, key) for key in self._keys]):  # each of them, as a wrong line is refused
+            raise VerificationError("the checkpoint is not signed by the log", expected=str(self._keys[0]))
+        try:
+            head = read_head(note)
+        except BadInput as error:
+            raise VerificationError(str(error)) from error
+        if head.origin != self.origin:
+            raise VerificationError("origin of the checkpoint", expected=self.origin, found=head.origin)
+        return head, text
 
     def _compare(self, head: Checkpoint, note: str) -> None:
         """Step 2."""
@@ -161,9 +180,13 @@ class Monitor:
         try:
             self._follower.check_extends(old, new)
         except Fork as fork:
-            inner = 0 < old.size < new.size
-            proof = self._follower.tree(new).consistency_proof(old.size) if inner else []
-            kept = self._witness.keep_fork(old_note, new_note, new, fork.root, proof)
+            kept = None
+            if fork.proof or old.size in (
+                0,
+                new.size,
+            ):  # else the source broke off: the next look tries again
+                evidence = Evidence(FORK, old_note, new_note, fork.root, fork.proof)
+                kept = self._witness.keep_fork(new.origin, evidence)
             raise Misbehaves(FORK, str(fork), str(kept.path) if kept else "") from fork
 
     def _read(self, head: Checkpoint, note: str) -> int:
@@ -207,10 +230,9 @@ class Monitor:
         return True
 
     def _tell_once(self, error: Misbehaves) -> None:
-        words = str(error)
-        if words not in self._told:
-            self._told.add(words)
-            self._tell(Alarm(error.kind, self.key.name, words, self._clock(), error.evidence))
+        if error.kind not in self._told:
+            self._told.add(error.kind)
+            self._tell(Alarm(error.kind, self.origin, str(error), self._clock(), error.evidence))
 
     def _save(self, note: str, frontier: Frontier) -> None:
         found = {
@@ -237,6 +259,6 @@ class Monitor:
             raise Corrupt(f"{self._path} is no record of a log: {error}") from error
         frontier = progress.frontier
         wrong = frontier.size == head.size and frontier.root() != head.root
-        if not frontier.is_whole() or frontier.size > head.size or head.origin != self.key.name or wrong:
+        if not frontier.is_whole() or frontier.size > head.size or head.origin != self.origin or wrong:
             raise Corrupt(f"{self._path} contradicts itself: remove it, and the log is read from its start")
         return progress

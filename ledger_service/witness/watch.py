@@ -54,10 +54,10 @@ class Watch:
         except (Refused, Unavailable) as error:
             return self._silent(error)
         except LedgerError as error:  # our own record of the log
-            self._tell(Alarm(BROKEN, self._monitor.key.name, str(error), int(time.time())))
+            self._tell(Alarm(BROKEN, self._monitor.origin, str(error), int(time.time())))
             return LONGEST_PAUSE_SECONDS
         except Exception:
-            _log.exception("alarm: looking at %s fails, and will be tried again", self._monitor.key.name)
+            _log.exception("alarm: looking at %s fails, and will be tried again", self._monitor.origin)
             return LONGEST_PAUSE_SECONDS
         if self._silent_since is not None:
             _log.warning("%s answers again", look.origin)
@@ -70,11 +70,11 @@ class Watch:
         now = self._monotonic()
         if self._silent_since is None:
             self._silent_since = now
-            _log.warning("%s cannot be read, and will be tried again: %s", self._monitor.key.name, error)
+            _log.warning("%s cannot be read, and will be tried again: %s", self._monitor.origin, error)
         silent = now - self._silent_since
         if silent >= PATIENCE_SECONDS and not self._silence_told:
             self._silence_told = True
-            words = f"{self._monitor.key.name} cannot be read for {silent:.0f} s: {error}"
-            self._tell(Alarm(UNAVAILABLE, self._monitor.key.name, words, int(time.time())))
+            words = f"{self._monitor.origin} cannot be read for {silent:.0f} s: {error}"
+            self._tell(Alarm(UNAVAILABLE, self._monitor.origin, words, int(time.time())))
         self._pause = min(2 * self._pause or FIRST_PAUSE_SECONDS, LONGEST_PAUSE_SECONDS)
         return self._pause

@@ -13,12 +13,14 @@ from ledger_service.log.cosignature import MAX_TIME, CosignerKey, WitnessKey, wi
 from ledger_service.log.hashing import EMPTY_ROOT
 from ledger_service.log.note import Note
 from ledger_service.log.proof import verify_consistency
+from ledger_service.mirror.evidence import Evidence
 from ledger_service.witness.alarms import FORK, SUSPECT, Alarm, Tell
-from ledger_service.witness.evidence import EvidenceFiles, ForkEvidence, Kept
+from ledger_service.witness.evidence import EvidenceFiles, Kept
 from ledger_service.witness.records import Record, Records
 from ledger_service.witness.refusals import Inconsistent, NotSigned, UnknownLog, WrongOldSize
 from ledger_service.witness.request import AddCheckpoint, parse_request, read_head
 
+TELL_AHEAD_SECONDS = 60
 _log = logging.getLogger(__name__)
 
 
@@ -55,6 +57,11 @@ class Witness:
         self._locks = {origin: threading.Lock() for origin in self._logs}
         self._time_lock = threading.Lock()
         self._newest_time = records.newest_time()
+        ahead = self._newest_time - clock()
+        if ahead > TELL_AHEAD_SECONDS:
+            _log.warning(
+                "the clock is %d s behind the last cosignature, whose time is given until then", ahead
+            )
 
     @property
     def key(self) -> CosignerKey:
@@ -144,30 +151,22 @@ class Witness:
     def _look_for_fork(self, latest: Record | None, head: Checkpoint, signed: Note) -> None:
         """Keep two roots of one size: the log has signed both, which proves that it is forked."""
         if latest is not None and latest.head.size == head.size and latest.head.root != head.root:
-            old = latest.note
+            old, root = latest.note, head.root
         elif head.size == 0 and head.root != EMPTY_ROOT:
-            old = signed.to_text()
+            old, root = signed.to_text(), EMPTY_ROOT
         else:
             return
-        kept = self.keep_fork(old, signed.to_text(), head, head.root, ())
+        kept = self.keep_fork(head.origin, Evidence(FORK, old, signed.to_text(), root))
         if kept is None or kept.new:
             words = f"{head.origin} is forked: it has signed two heads of {head.size} entries"
             self._tell(Alarm(FORK, head.origin, words, self._clock(), str(kept.path) if kept else ""))
 
-    def keep_fork(
-        self, old: str, new: str, head: Checkpoint, root: bytes, proof: Sequence[bytes]
-    ) -> Kept | None:
-        """Keep the proof of a fork; None where it cannot be kept, which is said.
-
-        Args:
-            old, new: signed notes. head: of the new one. root, proof: as in ForkEvidence.
-        """
-        keys = tuple(str(key) for key in self._logs[head.origin])
-        evidence = ForkEvidence(keys, old, new, root, tuple(proof))
+    def keep_fork(self, origin: str, evidence: Evidence) -> Kept | None:
+        """Keep the proof of a fork; None where it cannot be kept, which is said."""
         try:
-            return self._evidence.keep(head.origin, head.size, evidence)
+            return self._evidence.keep(origin, evidence)
         except OSError as error:
-            _log.error("evidence of the fork of %s is not kept: %s", head.origin, error.strerror)
+            _log.error("evidence of the fork of %s is not kept: %s", origin, error.strerror)
             return None
 
     def _keep_suspect(self, latest: Record, head: Checkpoint, request: AddCheckpoint) -> None:

@@ -10,9 +10,10 @@ import re
 import sys
 import threading
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
+from socket import socket as Socket
 from typing import TYPE_CHECKING, Any
 
 from ledger_service.errors import BadInput, Refused, Unavailable
@@ -107,6 +108,7 @@ def run(argv: Sequence[str]) -> int:
     host, port = _address(given.listen)
     logging.basicConfig(format="crowdledger witness: %(message)s", level=logging.WARNING)
     logging.getLogger("httpx").setLevel(logging.WARNING)
+    from api.witness import listening, serve
     from ledger_service.witness import state
     from scripts.cli.signals import ending_cleanly
 
@@ -115,12 +117,18 @@ def run(argv: Sequence[str]) -> int:
         speaker = stack.enter_context(_speaking(given))
         witness = _witness(folder, key, keys, speaker)
         monitors = [
-            _monitor(stack, urls[key.name], key, witness, folder, speaker) for key in _read(keys, urls)
+            _monitor(stack, url, keys[origin], witness, folder, speaker) for origin, url in urls.items()
         ]
         if given.once:
             return once(monitors, speaker)
-        stack.enter_context(_watching(monitors, given.every, speaker))
-        _serve(stack, witness, given, host, port, speaker)
+        watch = stack.enter_context(_watching(monitors, given.every, speaker))
+        socket = stack.enter_context(listening(host, port))
+
+        def ready() -> None:
+            _say_ready(witness, given.url, host, socket, speaker)
+            watch()
+
+        serve(witness, socket, ready)
     return 0
 
 
@@ -174,9 +182,6 @@ def read_logs(given: Sequence[str]) -> tuple[dict[str, list[VerifierKey]], dict[
                 raise BadInput(f"{'http' + rest!r} is no URL")
             if key.name in urls:
                 raise BadInput(f"two URLs for {key.name}: one is read")
-            # The log is read under the key that its URL is given with.
-            known.remove(key)
-            known.insert(0, key)
             urls[key.name] = "http" + rest
     return keys, urls
 
@@ -192,7 +197,7 @@ def once(monitors: Sequence[Monitor], speaker: Speaker) -> int:
         except Misbehaves:  # has been told
             status = FAILED
         except (Refused, Unavailable) as error:
-            print(f"crowdledger witness: {monitor.key.name} cannot be read: {error}", file=sys.stderr)
+            print(f"crowdledger witness: {monitor.origin} cannot be read: {error}", file=sys.stderr)
             status = status or UNUSABLE
     return status
 
@@ -206,17 +211,13 @@ def _witness(folder: Path, key: Any, keys: dict[str, list[VerifierKey]], speaker
     return Witness(key, keys, records, EvidenceFiles(folder), _now, speaker.alarm)
 
 
-def _read(keys: dict[str, list[VerifierKey]], urls: dict[str, str]) -> list[VerifierKey]:
-    return [keys[origin][0] for origin in urls]
-
-
 def _monitor(
-    stack: ExitStack, url: str, key: VerifierKey, witness: Witness, folder: Path, speaker: Speaker
+    stack: ExitStack, url: str, keys: Sequence[VerifierKey], witness: Witness, folder: Path, speaker: Speaker
 ) -> Monitor:
     from ledger_service.audit.http import HttpSource
     from ledger_service.witness.monitor import Monitor
 
-    return Monitor(stack.enter_context(HttpSource(url)), key, witness, folder, _now, speaker.alarm)
+    return Monitor(stack.enter_context(HttpSource(url)), keys, witness, folder, _now, speaker.alarm)
 
 
 @contextmanager
@@ -233,38 +234,34 @@ def _speaking(given: argparse.Namespace) -> Iterator[Speaker]:
 
 
 @contextmanager
-def _watching(monitors: Sequence[Monitor], every: float, speaker: Speaker) -> Iterator[None]:
-    """A thread for each log that is read, for the length of the block."""
+def _watching(monitors: Sequence[Monitor], every: float, speaker: Speaker) -> Iterator[Callable[[], None]]:
+    """What starts a thread for each log that is read; they end with the block."""
     from ledger_service.witness.watch import Watch
 
     stop = threading.Event()
     watches = [Watch(monitor, every, speaker.look, speaker.alarm) for monitor in monitors]
     threads = [threading.Thread(target=watch.run, args=(stop,), daemon=True) for watch in watches]
-    for thread in threads:
-        thread.start()
+
+    def start() -> None:
+        for thread in threads:
+            thread.start()
+
     try:
-        yield
+        yield start
     finally:
         stop.set()
         for thread in threads:
-            thread.join(10.0)  # one that waits for a silent log is left: what it has saved is whole
+            if thread.ident is not None:
+                thread.join(10.0)  # one that waits for a silent log is left: what it has saved is whole
 
 
-def _serve(
-    stack: ExitStack, witness: Witness, given: argparse.Namespace, host: str, port: int, speaker: Speaker
-) -> None:
-    from api.witness import listening, serve
-
-    socket = stack.enter_context(listening(host, port))
+def _say_ready(witness: Witness, url: str | None, host: str, socket: Socket, speaker: Speaker) -> None:
     shown = f"[{host}]" if ":" in host else host
-    url = (given.url or f"http://{shown}:{socket.getsockname()[1]}").rstrip("/")
-    key = witness.key
-
-    def ready() -> None:
-        policy = f"witness {key.name} {key} {url}"
-        speaker.say(f"{key}\n{policy}", type="witness.ready", vkey=str(key), url=url, policy=policy)
-
-    serve(witness, socket, ready)
+    url = (url or f"http://{shown}:{socket.getsockname()[1]}").rstrip("/")
+    policy = f"witness {witness.key.name} {witness.key} {url}"
+    speaker.say(
+        f"{witness.key}\n{policy}", type="witness.ready", vkey=str(witness.key), url=url, policy=policy
+    )
 
 
 def _address(text: str) -> tuple[str, int]:
