@@ -44,7 +44,7 @@ def posted(world: World, ask: Ask) -> None:
         assert settle.post(uow, world.ledger, ask.campaign)
         row = uow.payouts.payroll(ask.campaign)
     assert row is not None
-    world.event("Posted", id=name, epoch="1", root="0x" + row.root.hex())
+    world.event("Posted", id=name, epoch="1", root="0x" + row.root.hex(), evidence=str(row.evidence))
     with world.store.begin() as uow:
         assert settle.posted(uow, world.ledger, ask.campaign)
         assert settle.close_window(uow, world.ledger, ask.campaign)

@@ -1,0 +1,207 @@
+"""Whatever a service was doing when it was copied: restored, it has the same rows, and proves the same."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+from sqlalchemy import Engine, text
+
+from ledger_service.flow import assign, infer, review, settle
+from tests.conftest import new_database
+from tests.flow.world import Ask, World, seeded, wallet
+from tests.fsck.conftest import lived
+from tests.fsck.paid import anchored, deployed, paid_campaign, posted
+from tests.restore.world import dump, mirror_world, restored
+
+Stage = Callable[[World], object]
+
+
+def drafted(world: World) -> Ask:
+    ask = world.ask()
+    world.draft(ask)
+    world.fill(ask)
+    return ask
+
+
+def published(world: World) -> Ask:
+    ask = world.ask()
+    world.publish(ask)
+    return ask
+
+
+def opened(world: World) -> Ask:
+    ask = world.ask(labels_per_item=3)
+    world.open(ask)
+    with world.store.begin() as uow:
+        uow.campaigns.add_auditor(ask.campaign, wallet("auditor").address)
+    return ask
+
+
+def matched(world: World) -> Ask:
+    ask = opened(world)
+    for name in ("ada", "bob", "eve"):
+        world.join(name, ask)
+    assert world.match(ask)
+    return ask
+
+
+def half_labelled(world: World) -> Ask:
+    ask = matched(world)
+    world.answer_all("ada", ask)
+    anchored(world)
+    given = [world.submission("bob", ask, item, "dog") for item in world.tasks("bob")[:2]]
+    world.hand_in("bob", given)
+    return ask
+
+
+def labelled(world: World) -> Ask:
+    ask = matched(world)
+    world.answer_all("ada", ask)
+    world.answer_all("bob", ask)
+    world.answer_all("eve", ask, wrong=True, pace=0)
+    return ask
+
+
+def reviewed(world: World) -> Ask:
+    ask = labelled(world)
+    with world.store.begin() as uow:
+        assert assign.close(uow, world.ledger, ask.campaign)
+    with world.store.begin() as uow:
+        review.review(uow, world.ledger, ask.campaign)
+    return ask
+
+
+def inferred(world: World) -> Ask:
+    ask = reviewed(world)
+    with world.store.begin() as uow:
+        reading = infer.read(uow, ask.campaign)
+        infer.infer(uow, reading, infer.conclude(reading))
+    return ask
+
+
+def payable(world: World) -> Ask:
+    ask = inferred(world)
+    with world.store.begin() as uow:
+        settle.settle(uow, world.ledger, ask.campaign)
+    return ask
+
+
+def queued(world: World) -> Ask:
+    """Its payroll is queued, and nothing of it on the chain."""
+    ask = payable(world)
+    anchored(world)
+    with world.store.begin() as uow:
+        assert settle.post(uow, world.ledger, ask.campaign)
+    return ask
+
+
+def pending(world: World) -> Ask:
+    ask = queued(world)
+    with world.store.begin() as uow:
+        row = uow.payouts.payroll(ask.campaign)
+    assert row is not None
+    evidence = {"root": "0x" + row.root.hex(), "evidence": str(row.evidence)}
+    world.event("Posted", id="0x" + ask.campaign.hex(), epoch="1", **evidence)
+    with world.store.begin() as uow:
+        assert settle.posted(uow, world.ledger, ask.campaign)
+    return ask
+
+
+def void(world: World) -> Ask:
+    ask = pending(world)
+    world.event("Voided", id="0x" + ask.campaign.hex(), epoch="1")
+    with world.store.begin() as uow:
+        uow.campaigns.change(ask.campaign, state="void")
+    return ask
+
+
+def settled(world: World) -> Ask:
+    ask = payable(world)
+    anchored(world)
+    posted(world, ask)
+    return ask
+
+
+def finished(world: World) -> Ask:
+    ask = settled(world)
+    world.event("FeeCollected", id="0x" + ask.campaign.hex(), amount=str(1 << 60))
+    world.event("Refunded", id="0x" + ask.campaign.hex(), amount="1")
+    with world.store.begin() as uow:
+        assert settle.finish(uow, ask.campaign)
+    return ask
+
+
+def parts(world: World) -> None:
+    for ask in world.ask_in_parts(3, items=4):
+        world.open(ask)
+
+
+def without_work(world: World) -> None:
+    """Nobody labelled: nothing is owed."""
+    ask = opened(world)
+    with world.store.begin() as uow:
+        uow.campaigns.change(ask.campaign, closing=True)
+        assert assign.close(uow, world.ledger, ask.campaign)
+        review.review(uow, world.ledger, ask.campaign)
+        reading = infer.read(uow, ask.campaign)
+        infer.infer(uow, reading, infer.conclude(reading))
+        settle.settle(uow, world.ledger, ask.campaign)
+
+
+STAGES: list[Stage] = [
+    lambda world: None, drafted, published, opened, matched, half_labelled, labelled, reviewed, inferred,
+    payable, queued, pending, void, settled, finished, parts, without_work, paid_campaign, lived,
+]  # fmt: skip
+
+
+@pytest.fixture
+def world(database: Engine) -> Iterator[World]:
+    made = World(database)
+    yield made
+    made.store.close()
+
+
+@pytest.fixture
+def empty(server_url: str) -> Iterator[Engine]:
+    with new_database(server_url) as made:
+        yield made
+
+
+@pytest.mark.parametrize("stage", STAGES, ids=lambda stage: stage.__name__)
+def test_every_row_is_there_again(world: World, stage: Stage, empty: Engine, tmp_path: Path) -> None:
+    if stage is not lived:
+        deployed(world)
+    stage(world)
+    mirror_world(world, tmp_path / "before")
+    with restored(world, tmp_path / "before", empty) as again:
+        rows, rows_again = dump(world.engine), dump(empty)
+        for name, found in rows.items():
+            assert rows_again[name] == found, name
+        mirror_world(again.world, tmp_path / "after")
+    for path in sorted((tmp_path / "before").rglob("*")):
+        if path.is_file() and path.name != "service.ndjson":
+            twin = tmp_path / "after" / path.relative_to(tmp_path / "before")
+            assert twin.read_bytes() == path.read_bytes(), path
+
+
+def test_a_new_storage_key_encrypts_all_anew(world: World, empty: Engine, tmp_path: Path) -> None:
+    ask = half_labelled(world)
+    mirror_world(world, tmp_path / "before")
+    with restored(world, tmp_path / "before", empty, storage=seeded("another key")) as again:
+        given = [again.world.submission("bob", ask, item, "cat") for item in again.world.tasks("bob")]
+        (first, *_) = again.world.hand_in("bob", given)
+        assert first.receipt.index == world.size()
+
+
+def test_what_was_erased_stays_erased(world: World, empty: Engine, tmp_path: Path) -> None:
+    paid_campaign(world)
+    with world.engine.begin() as connection:
+        gone = "DELETE FROM subject_keys WHERE subject = :who"
+        connection.execute(text(gone), {"who": wallet("ada").address})
+    mirror_world(world, tmp_path / "before")
+    with restored(world, tmp_path / "before", empty) as again:
+        assert again.result.report.erased == 18
+        rows, rows_again = dump(world.engine), dump(empty)
+        assert rows_again["labels"] == rows["labels"]
