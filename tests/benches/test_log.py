@@ -82,15 +82,13 @@ def test_appends_stand_beside_copies_of_the_same_rows(room: Path, capsys: pytest
 def test_labels_are_posted_to_a_real_service(room: Path, capsys: pytest.CaptureFixture[str]) -> None:
     needs_chain()
     _, by_name = run(room, capsys, "--only", "http")
-    loads = [
-        (row["sizes"]["worker processes"], row["sizes"]["connections"]) for row in by_name["label posted"]
-    ]
+    loads = [(row["sizes"]["processes"], row["sizes"]["connections"]) for row in by_name["label posted"]]
     assert loads == [(processes, connections) for processes in (1, 2) for connections in (1, 16, 128)]
-    medians, slow = by_name["label posted, median"], by_name["label posted, 99th percentile"]
+    medians, slow = by_name["label posted, median"], by_name["label posted, p99"]
     for rate, median, slowest in zip(by_name["label posted"], medians, slow, strict=True):
         assert rate["sizes"]["labels"] >= 10
         assert 0 < median["ours"] <= slowest["ours"]
-    included = by_name["label in a signed checkpoint, 99th percentile"]
+    included = by_name["label in a signed checkpoint, p99"]
     assert all(0 <= row["ours"] < 10_000 for row in included)
     assert all("every answer has such a checkpoint in it" in row["note"] for row in included)
 
@@ -105,7 +103,7 @@ def test_a_log_is_built_read_and_verified(room: Path, capsys: pytest.CaptureFixt
     assert (judged["sizes"]["entries a bundle"], unjudged["sizes"]["entries a bundle"]) == (8, 5)
     for what in ("tile", "entry bundle", "label bundle"):
         (highest,) = by_name[f"GET {what}, highest load"]
-        (half,) = by_name[f"GET {what}, half of the highest load, 99th percentile"]
+        (half,) = by_name[f"GET {what}, half load, p99"]
         assert highest["ours"] > 1
         assert half["ours"] > 0
     memory = {
@@ -250,9 +248,9 @@ def found_with(
         ({}, []),
         ({"at_256": 34.9}, ["append"]),
         ({"at_1024": 49.9}, ["append"]),
-        ({"wait": 2.001}, ["label in a signed checkpoint, 99th percentile"]),
+        ({"wait": 2.001}, ["label in a signed checkpoint, p99"]),
         ({"made": 4_999.9}, ["bundles put together, judged, tiles cached"]),
-        ({"slow": 0.0101}, ["GET label bundle, half of the highest load, 99th percentile"]),
+        ({"slow": 0.0101}, ["GET label bundle, half load, p99"]),
         ({"end": 111 * MIB}, ["memory of the service, growth"]),
     ],
 )

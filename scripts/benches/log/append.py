@@ -2,7 +2,8 @@
 
 A turn of ours gives batches of entries to `Log.append`, one transaction each: leaves, rows, tiles, root and
 the signed head. A turn of the peer gives psycopg the rows that ours has written in the turn before, whatever
-their columns, one COPY (binary) and one commit for each batch. Nobody makes its input within its turn.
+their columns, and copies each batch with one COPY (binary), a transaction of its own. Nobody makes its input
+within its turn.
 """
 
 from __future__ import annotations
@@ -99,7 +100,6 @@ def _make_peers(connection: Postgres) -> None:
         connection.execute(f"CREATE TABLE {name} (LIKE {TABLE} INCLUDING STORAGE INCLUDING COMPRESSION)")
         connection.execute(f'ALTER TABLE {name} ADD PRIMARY KEY ("index")')
     connection.execute(f"CREATE TABLE {INDEXED} (LIKE {TABLE} INCLUDING ALL)")
-    connection.commit()
 
 
 @dataclass(frozen=True, slots=True)
@@ -164,7 +164,6 @@ class _Bench:
                     copy.set_types(rows.types)
                     for row in batch:
                         copy.write_row(row)
-                self._connection.commit()
 
         return timed(work)
 
@@ -173,7 +172,6 @@ class _Bench:
             for raw in rows.ready:
                 with self._connection.cursor() as cursor, cursor.copy(_copy_into(READY)) as copy:
                     copy.write(raw)
-                self._connection.commit()
 
         return timed(work)
 
@@ -193,7 +191,6 @@ class _Bench:
                 batches.append(list(cursor.fetchall()))
                 with cursor.copy(f"COPY ({query}) TO STDOUT (FORMAT BINARY)".encode()) as copy:
                     ready.append(b"".join(copy))
-        self._connection.commit()
         return _Rows(types, batches, ready)
 
 

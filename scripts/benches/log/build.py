@@ -123,7 +123,6 @@ def _size(store: Store) -> int:
 def _tidy(ground: Ground) -> int:
     """Let PostgreSQL do now what it would do in the background soon; the size of the database in bytes."""
     with direct(EmbeddedPostgres(ground.serving.state).url) as connection:
-        connection.autocommit = True
         connection.execute("VACUUM (ANALYZE)")
         connection.execute("CHECKPOINT")
         row = connection.execute("SELECT pg_database_size(current_database())").fetchone()

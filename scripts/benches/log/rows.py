@@ -56,7 +56,7 @@ def _append(found: AppendFound, a_round: int) -> Iterator[Row]:
 def _copies(one: Appended) -> Iterator[tuple[float, str, bool, str]]:
     """The peers of one size of batch: rate, what it is, whether there is a bar, note."""
     ours = f"medians; ours: {one.ours.words}"
-    table = "the same rows and columns, binary, one COPY and one commit a batch"
+    table = "the same rows and columns, binary, one COPY a batch, each its own transaction"
     plain = f"{ours}; COPY: {table}, only a primary key on the index, {one.plain.words}"
     yield one.plain.median, "primary key alone", True, plain
     indexed = f"{ours}; COPY: {table}, with all our indexes, {one.indexed.words}"
@@ -83,11 +83,11 @@ def _pymerkle(found: Found) -> Iterator[Row]:
 
 def _http(found: HttpFound) -> Iterator[Row]:
     for one in found.loads:
-        sizes = {"worker processes": one.processes, "connections": one.connections, "labels": one.labels}
+        sizes = {"processes": one.processes, "connections": one.connections, "labels": one.labels}
         note = "single labels signed before; session key recovery, grant, assignment and schema checked"
         yield Row("label posted", sizes, one.rate, REQUESTS, note=note)
         yield Row("label posted, median", sizes, 1_000 * one.median, MILLISECONDS)
-        yield Row("label posted, 99th percentile", sizes, 1_000 * one.slow, MILLISECONDS)
+        yield Row("label posted, p99", sizes, 1_000 * one.slow, MILLISECONDS)
         yield _included(one, sizes)
 
 
@@ -97,7 +97,7 @@ def _included(one: Posted, sizes: dict[str, int]) -> Row:
         f"from the answer until GET /checkpoint includes it, looked at every 50 ms; median "
         f"{1_000 * one.included_median:,.0f} ms; {beside} has such a checkpoint in it"
     )
-    what = "label in a signed checkpoint, 99th percentile"
+    what = "label in a signed checkpoint, p99"
     return Row(what, sizes, 1_000 * one.included_slow, MILLISECONDS, bar=Bar(INCLUDED), note=note)
 
 
@@ -129,13 +129,13 @@ def _served(one: Served, sizes: dict[str, int]) -> Iterator[Row]:
     at = sizes | {"connections": one.connections}
     note = f"one worker process; median {1_000 * one.median:,.1f} ms"
     yield Row(f"GET {one.what}, highest load", at, one.rate, REQUESTS, note=note)
-    yield Row(f"GET {one.what}, highest load, 99th percentile", at, 1_000 * one.slow, MILLISECONDS)
+    yield Row(f"GET {one.what}, highest load, p99", at, 1_000 * one.slow, MILLISECONDS)
     bar = Bar(BUNDLE_SLOW) if one.what == "label bundle" else None
     note = (
         f"{one.half_rate:,.0f} requests/s at a fixed rate, times from when each was due; median "
         f"{1_000 * one.half_median:,.1f} ms"
     )
-    what = f"GET {one.what}, half of the highest load, 99th percentile"
+    what = f"GET {one.what}, half load, p99"
     yield Row(what, sizes, 1_000 * one.half_slow, MILLISECONDS, bar=bar, note=note)
 
 

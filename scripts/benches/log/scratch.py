@@ -64,8 +64,9 @@ def server() -> Iterator[str]:
 
 @contextmanager
 def direct(url: str) -> Iterator[Postgres]:
-    """A plain connection to the database of a SQLAlchemy URL."""
-    with psycopg.connect(url.replace("postgresql+psycopg", "postgresql", 1)) as connection:
+    """A plain connection to the database of a SQLAlchemy URL; each statement is a transaction of its own."""
+    plain = url.replace("postgresql+psycopg", "postgresql", 1)
+    with psycopg.connect(plain, autocommit=True) as connection:
         yield connection
 
 
@@ -84,5 +85,4 @@ def durable_settings(connection: Postgres) -> dict[str, str]:
 
 def _setting(connection: Postgres, name: str) -> str:
     row = connection.execute("SELECT current_setting(%s)", (name,)).fetchone()
-    connection.commit()
     return str(row[0]) if row else "unknown"
