@@ -10,12 +10,13 @@ import sys
 import time
 from collections.abc import Callable, Sequence
 
+from scripts import long_checks
 from scripts.contract_checks import coverage, halmos, hardhat, mutants, mutation, project, slither
 from scripts.contract_checks.outcome import Outcome
 from scripts.programs import Stop, say
 
 ABOUT = """\
-The checks that take too long for every change, one after the other; all but the last are of the contracts:
+The checks that take too long for every change, one after the other; the first six are of the contracts:
 
   fuzz      the tests, with the many runs of the profile deep in contracts/foundry.toml
   mutants   no wrong of contracts/mutants.toml survives the tests (scripts/mutants)
@@ -23,6 +24,8 @@ The checks that take too long for every change, one after the other; all but the
   halmos    the checks of contracts/test/symbolic are proved, and what must fail is refuted
   slither   static analysis: every finding of medium impact or more is answered in the source
   coverage  every line and branch of contracts/src runs, or contracts/coverage.toml says why not
+  faults    an error and a kill at every commit, write and file operation of the log (tests/faults)
+  bytes     a million random changes of bytes, none of which a verifier accepts (tests/tampering)
   interop   third parties' clients accept our log and refuse it tampered with (python -m scripts.interop)
 """
 
@@ -77,6 +80,8 @@ STEPS: dict[str, Callable[[], Outcome]] = {
     "halmos": halmos.check,
     "slither": slither.check,
     "coverage": coverage.check,
+    "faults": long_checks.faults,
+    "bytes": long_checks.tampering,
     "interop": interop,
 }
 
