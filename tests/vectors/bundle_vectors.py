@@ -24,6 +24,7 @@ from tests.vectors.cases import (
     vector,
     with_byte,
 )  # fmt: skip
+from tests.vectors.edge_vectors import edges
 from tests.vectors.fact_vectors import facts, payments
 from tests.vectors.log_vectors import signed
 from tests.vectors.parts import OTHER_LOG, WITNESSES, Vector, b64, show, unreduced
@@ -32,7 +33,9 @@ from tests.verify.world import World
 
 def bundle_vectors() -> list[Vector]:
     """All of them, each checked by the verifier here."""
-    return [vector(case) for case in (*holding(), *_form(), *_log(), *_entries(), *facts(), *payments())]
+    return [
+        vector(case) for case in (*holding(), *_form(), *_log(), *_entries(), *facts(), *payments(), *edges())
+    ]
 
 
 def holding() -> Iterator[Case]:
@@ -122,10 +125,10 @@ def _deep(depth: int) -> Any:
 
 def _log() -> Iterator[Case]:
     """Steps 2 and 3: the log, its checkpoint, its witnesses, the policy."""
-    label, witnessed = (world.label_bundle({}, judged=False) for world in (PLAIN, WITNESSED))
-    yield Case("another log key is pinned", label, 2, str(OTHER_LOG.verifier))
-    yield Case("another contract is pinned", label, 2, None, "0x" + "11" * 20)
-    yield Case("the policy lists another log", label, 2, policy=f"log {OTHER_LOG.verifier}\nquorum none\n")
+    payment, witnessed = (world.payment_bundle({}) for world in (PLAIN, WITNESSED))
+    yield Case("another log key is pinned", payment, 2, str(OTHER_LOG.verifier))
+    yield Case("another contract is pinned", payment, 2, None, "0x" + "11" * 20)
+    yield Case("the policy lists another log", payment, 2, policy=f"log {OTHER_LOG.verifier}\nquorum none\n")
     keys = [str(key.verifier) for key in WITNESSES]
     for name, change in (
         ("the log key is none", setting("logKey", to="log")),
@@ -138,11 +141,11 @@ def _log() -> Iterator[Case]:
     for quorum in ("quorum C\n", "group g all A B C\nquorum g\n"):
         name = f"too few cosigned for {quorum.splitlines()[0]}"
         yield Case(name, witnessed, 3, policy=NAMES + quorum)
-    yield Case("nobody cosigned, and the policy asks for one", label, 3, policy=NAMES + "quorum A\n")
+    yield Case("nobody cosigned, and the policy asks for one", payment, 3, policy=NAMES + "quorum A\n")
     for name, change in (
         (
             "one proof has another checkpoint",
-            proofs(lambda text: text.replace("\n44\n", "\n43\n"), of="label"),
+            proofs(lambda text: text.replace("\n44\n", "\n43\n"), of="payout"),
         ),
         ("all have another size", proofs(lambda text: text.replace("\n44\n", "\n43\n"))),
         ("no signature", proofs(lambda text: text[: text.rindex("— ")])),
@@ -150,14 +153,14 @@ def _log() -> Iterator[Case]:
         ("S + L for S in the log's signature", proofs(_unreduced)),
         (
             "an extra line in a proof",
-            proofs(lambda text: text.replace("\nindex", "\nextra AA==\nindex"), of="label"),
+            proofs(lambda text: text.replace("\nindex", "\nextra AA==\nindex"), of="payout"),
         ),
-        ("a proof with 65 hashes", proofs(_longer(65), of="label")),
-        ("an index with a leading zero", proofs(lambda text: text.replace("index ", "index 0"), of="label")),
-        ("a hash of 31 bytes", proofs(_short_hash, of="label")),
+        ("a proof with 65 hashes", proofs(_longer(65), of="payout")),
+        ("an index with a leading zero", proofs(lambda text: text.replace("index ", "index 0"), of="payout")),
+        ("a hash of 31 bytes", proofs(_short_hash, of="payout")),
         ("witnesses are named that did not cosign", setting("witnesses", to=keys[:1])),
     ):
-        yield Case(name, edited(label, change), 3)
+        yield Case(name, edited(payment, change), 3)
     for name, change in (
         ("witnesses cosigned that are not named", lambda document: document.pop("witnesses")),
         ("one of two witnesses is named", setting("witnesses", to=keys[:1])),

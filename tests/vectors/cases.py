@@ -117,3 +117,8 @@ def in_parts(document: Document) -> Document:
 def with_byte(raw: bytes, at: int) -> bytes:
     """The same with the lowest bit of one byte changed."""
     return raw[:at] + bytes([raw[at] ^ 1]) + raw[at + 1 :]
+
+
+def member(**values: Any) -> Change:
+    """A document with other members."""
+    return lambda found: found | values

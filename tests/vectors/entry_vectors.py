@@ -23,7 +23,8 @@ NUMBERS = {"uint8": 1, "uint32": 4_000_000_000, "uint64": TIME, "uint256": 2**20
 def entry_vectors() -> Vector:
     return {
         "about": "Entries (docs/formats.md, section 2): `holds` are entries, each with all that is computed"
-        " from it; `refused` are not, or are not signed by the address that has to sign.",
+        " from it; `refused` are not, or are not signed by the address that has to sign. Where `zeroes` is"
+        " given, so many zero bytes follow `entry`.",
         "domain": {"chainId": DOMAIN.chain_id, "verifyingContract": DOMAIN.verifying_contract},
         "domainSeparator": show(DOMAIN.separator()),
         "holds": [_holds(kind, position) for position, kind in enumerate(ENTRY_TYPES)],
@@ -107,8 +108,8 @@ def _refused(kind: type[Struct]) -> Iterator[Vector]:
         return
     signature, by = raw[end:], WALLETS[SIGNERS[name]].address
     yield vector(raw[:end], "the signature is missing")
-    if name == "Label":
-        yield vector(raw + bytes(65_536 - len(raw)), "longer than 65,535 bytes")
+    zeroes = 65_536 - len(raw)
+    yield {**vector(raw, "longer than 65,535 bytes"), "zeroes": zeroes}
     yield vector(raw[:end] + high_s(signature), "s is in the upper half of the order", by)
     yield vector(raw + b"\x1b", "a signature has 64 bytes (EIP-2098), not 65", by)
     yield vector(raw[:end] + bytes(32) + signature[32:], "r is zero", by)

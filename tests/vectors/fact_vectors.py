@@ -7,7 +7,18 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 from ledger_service import entries
-from tests.vectors.cases import PLAIN, WORDS, Case, Change, Document, but, content, edited, in_parts, setting
+from tests.vectors.cases import (
+    PLAIN,
+    WORDS,
+    Case,
+    Change,
+    Document,
+    but,
+    content,
+    edited,
+    in_parts,
+    setting,
+)
 from tests.vectors.parts import high_s, show
 from tests.verify.world import NOW, World, opened, seeded
 
@@ -128,8 +139,6 @@ def _label_facts() -> Iterator[Case]:
 def _judgement_facts() -> Iterator[Case]:
     slow = {"rule": "speed", "seconds": 0, "min_seconds": 1}
     for step, name, changes in (
-        (12, "a verdict of 3", {"review": but(verdict=3)}),
-        (12, "a verdict of 0", {"review": but(verdict=0)}),
         (12, "a review of another label", {"review": but(label=seeded("other"))}),
         (12, "accepted, for a reason that rejects", {"opened reason": content(slow)}),
         (12, "rejected, for the reason accepted", {"review": but(verdict=2)}),
@@ -212,11 +221,6 @@ def payments() -> Iterator[Case]:
         (11, "a high s under the statement", setting(*statement, "signature", to=show(high_s(signature)))),
     ):
         yield Case(name, edited(payment, change), step)
-
-
-def member(**values: Any) -> Change:
-    """A document with other members."""
-    return lambda found: found | values
 
 
 def _times(count: int) -> Change:

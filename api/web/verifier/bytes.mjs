@@ -9,7 +9,8 @@ import { bytesToHex, concatBytes, hexToBytes } from "@noble/hashes/utils.js";
 export { concatBytes as concat };
 
 const ALPHABET = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
-const VALUES = new Map([...ALPHABET].map((sign, value) => [sign, value]));
+const VALUES = new Uint8Array(128);
+[...ALPHABET].forEach((sign, value) => (VALUES[sign.charCodeAt(0)] = value));
 const BASE64 = /^[A-Za-z0-9+/]*={0,2}$/;
 const encoder = new TextEncoder();
 
@@ -45,8 +46,7 @@ export function equal(a, b) {
 export function toBase64(bytes) {
   let text = "";
   for (let at = 0; at < bytes.length; at += 3) {
-    const [a, b = 0, c = 0] = bytes.subarray(at, at + 3);
-    const all = (a << 16) | (b << 8) | c;
+    const all = (bytes[at] << 16) | ((bytes[at + 1] ?? 0) << 8) | (bytes[at + 2] ?? 0);
     text += ALPHABET[all >> 18] + ALPHABET[(all >> 12) & 63] + ALPHABET[(all >> 6) & 63] + ALPHABET[all & 63];
   }
   const missing = (3 - (bytes.length % 3)) % 3;
@@ -61,12 +61,12 @@ export function toBase64(bytes) {
  */
 export function fromBase64(text) {
   if (text.length % 4 || !BASE64.test(text)) return null;
-  const signs = text.replace(/=+$/, "");
-  const bytes = new Uint8Array((signs.length * 3) >> 2);
-  for (let at = 0, out = 0; at < signs.length; at += 4) {
-    const [a, b, c = 0, d = 0] = [...signs.slice(at, at + 4)].map((sign) => VALUES.get(sign));
-    const all = (a << 18) | (b << 12) | (c << 6) | d;
-    for (const shift of [16, 8, 0]) if (out < bytes.length) bytes[out++] = (all >> shift) & 255;
+  const padding = text.endsWith("==") ? 2 : Number(text.endsWith("="));
+  const bytes = new Uint8Array((text.length / 4) * 3 - padding);
+  const value = (at) => VALUES[text.charCodeAt(at)]; // zero for the padding
+  for (let at = 0, out = 0; at < text.length; at += 4, out += 3) {
+    const all = (value(at) << 18) | (value(at + 1) << 12) | (value(at + 2) << 6) | value(at + 3);
+    [bytes[out], bytes[out + 1], bytes[out + 2]] = [all >> 16, all >> 8, all]; // beyond the end: no effect
   }
   return toBase64(bytes) === text ? bytes : null;
 }

@@ -106,7 +106,7 @@ function proveLog(bundle, trusted, memory) {
   const keys = step(2, () => checkLog(bundle, trusted));
   const roles = [...bundle.parts];
   const { proofs, checkpoint, cosigned } = step(3, () => {
-    const read = new Map(roles.map(([role, { proof }]) => [role, parseProof(proof)]));
+    const read = new Map(roles.map(([role, { proof }]) => [role, memory.recall(`proof ${proof}`, () => parseProof(proof))]));
     const texts = [...read.values()].map((proof) => proof.checkpoint);
     const check = () => checkCheckpoint(texts, keys, trusted.policy);
     const same = texts.every((text) => text === texts[0]);
