@@ -111,6 +111,18 @@ class Tampered:
         await self._app({**scope, "path": f"/{path}", "raw_path": f"/{path}".encode()}, receive, changed)
 
 
+def flip(path: str, body: bytes, below: str) -> bytes:
+    """The body with one bit changed, where the path leads below this folder."""
+    return body[:-1] + bytes([body[-1] ^ 1]) if f"/{below}" in f"/{path}" else body
+
+
+CHANGES: dict[str, Tamper] = {
+    "tampered-tile": lambda path, body: flip(path, body, "tile/0/"),
+    "tampered-edge": lambda path, body: flip(path, body, "tile/1/"),
+    "tampered-entry": lambda path, body: flip(path, body, "tile/entries/"),
+}
+
+
 @contextmanager
 def serve(app: ASGIApp) -> Iterator[str]:
     """An application on a free port of this machine; its URL, for the length of the block.

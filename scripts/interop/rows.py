@@ -10,10 +10,10 @@ from pathlib import Path
 
 from ledger_service.log.checkpoint import LogKey
 from ledger_service.store.store import Store
-from scripts.interop import cases, log, witness
+from scripts.interop import cases, log, mirrors, witness
 from scripts.interop.cases import Case, Material
 from scripts.interop.clients import CLIENTS, Client
-from scripts.interop.log import BATCHES, KEY, Tampered
+from scripts.interop.log import BATCHES, CHANGES, KEY, Tampered
 
 FEEDER = Client(
     "aics-witness",
@@ -24,6 +24,9 @@ FEEDER = Client(
     witnesses=True,
 )
 WITNESS = "its command `serve`, over HTTP (C2SP tlog-witness), cosigning our log"
+
+
+MIRROR = "our command, on a log that aics-tlog wrote and cosigned"
 
 
 @dataclass(frozen=True)
@@ -53,14 +56,16 @@ def run() -> list[Row]:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="cl-interop-")))
         store = stack.enter_context(log.database())
         theirs = stack.enter_context(witness.third_party(folder, KEY.verifier))
-        app = Tampered(log.application(store), CHANGES)
+        app = Tampered(log.application(store), {**CHANGES, "stranger": _resigned})
         url = stack.enter_context(log.serve(app))
         material = _grow(store, url, theirs)
         mine = stack.enter_context(witness.ours(folder, KEY.verifier))
-        given = [*cases.build(material), *_readings(material, url), *witness.feeding_cases(material, mine)]
+        copied = [*_readings(material, url), *mirrors.copied(material, url, folder)]
+        given = [*cases.build(material), *copied, *witness.feeding_cases(material, mine)]
         rows = [_row(client, given) for client in (*CLIENTS, FEEDER)]
-        statuses = witness.asked(material, theirs)
-    return [*rows, _witness_row(statuses)]
+        rows.append(_witness_row(witness.asked(material, theirs)))
+        written = stack.enter_context(mirrors.written_by_others(folder))
+        return [*rows, _mirror_row(mirrors.mirrored(written, folder))]
 
 
 def _grow(store: Store, url: str, theirs: witness.Witnessing) -> Material:
@@ -77,11 +82,6 @@ def _grow(store: Store, url: str, theirs: witness.Witnessing) -> Material:
     return cases.fetch(url, old, KEY, theirs.key)
 
 
-def _flip(path: str, body: bytes, prefix: str) -> bytes:
-    """The body with one bit changed, where the path begins so."""
-    return body[:-1] + bytes([body[-1] ^ 1]) if path.startswith(prefix) else body
-
-
 def _resigned(path: str, body: bytes) -> bytes:
     """The checkpoint as somebody signs it who has not the log's key."""
     if path != "checkpoint":
@@ -89,14 +89,6 @@ def _resigned(path: str, body: bytes) -> bytes:
     text = body.decode().rpartition("\n\n")[0] + "\n"
     stranger = LogKey(KEY.name, bytes(32))
     return f"{text}\n{cases.line_of(stranger, text)}".encode()
-
-
-CHANGES: dict[str, log.Tamper] = {
-    "tampered-tile": lambda path, body: _flip(path, body, "tile/0/"),
-    "tampered-edge": lambda path, body: _flip(path, body, "tile/1/"),
-    "tampered-entry": lambda path, body: _flip(path, body, "tile/entries/"),
-    "stranger": _resigned,
-}
 
 
 def _readings(material: Material, url: str) -> list[Case]:
@@ -138,3 +130,16 @@ def _witness_row(statuses: dict[str, tuple[int, int]]) -> Row:
         else:
             refused[name] = str(found)
     return Row(FEEDER.package, "PyPI", FEEDER.version, WITNESS, tuple(accepted), refused, wrong)
+
+
+def _mirror_row(outcomes: Sequence[mirrors.Outcome]) -> Row:
+    """Exit status 1 is a refusal; 2 says that nothing could be read."""
+    accepted, refused, wrong = [], {}, {}
+    for outcome in outcomes:
+        if outcome.refused is None and outcome.accept:
+            accepted.append(outcome.name)
+        elif outcome.refused is not None and outcome.refused.startswith("1:") and not outcome.accept:
+            refused[outcome.name] = outcome.refused
+        else:
+            wrong[outcome.name] = outcome.refused or "accepted"
+    return Row("crowdledger mirror", "ours", "", MIRROR, tuple(accepted), refused, wrong)

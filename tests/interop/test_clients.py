@@ -27,11 +27,19 @@ def test_a_client_that_knows_the_whole_format_reads_the_log_over_http(rows: dict
     (row,) = [row for row in rows.values() if row.client == "aics-tlog"]
     assert "reading the log" in row.accepted
     refused = {name: why for name, why in row.refused.items() if name.startswith("reading ")}
-    assert len(refused) == 5
+    assert len(refused) == 6
+    assert "reading our mirror's folder" in row.accepted
     assert "history was rewritten" in refused["reading after a head of another history"]
 
 
 def test_their_witness_cosigns_our_log_and_their_client_asks_our_witness(rows: dict[str, Row]) -> None:
     asking, serving = [row for row in rows.values() if row.client == "aics-witness"]
     assert len(asking.accepted) == len(serving.accepted) == 3
+    assert len(asking.refused) == 6
     assert sorted(serving.refused.values()) == ["400", "403", "404", "409", "409", "422", "422"]
+
+
+def test_our_mirror_copies_a_log_that_others_wrote(rows: dict[str, Row]) -> None:
+    (row,) = [row for row in rows.values() if row.client == "crowdledger mirror"]
+    assert len(row.accepted) == 3
+    assert "does not extend" in row.refused["another history of it"]
