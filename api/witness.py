@@ -15,6 +15,7 @@ from starlette.requests import ClientDisconnect, Request
 from starlette.responses import PlainTextResponse, Response
 from starlette.routing import Route
 
+from api.impatient import Impatient
 from ledger_service.errors import Conflict, LedgerError
 from ledger_service.witness.refusals import TooMuch, UnknownLog, WrongOldSize
 from ledger_service.witness.request import MAX_BODY_BYTES
@@ -103,6 +104,7 @@ def serve(witness: Witness, listening: socket.socket, ready: Callable[[], None])
     """Answer until SIGINT or SIGTERM; `ready` is called once whoever connects is answered."""
     config = uvicorn.Config(
         create_app(witness),
+        http=Impatient,
         log_level="warning",
         access_log=False,
         lifespan="off",
