@@ -200,7 +200,7 @@ def test_an_answer_for_another_label_is_not_counted() -> None:
 
 def test_a_label_waits_for_the_first_checkpoint_that_includes_it() -> None:
     answers = [load.Answer(i, 0.0, ended, 201, b"") for i, ended in enumerate((1.0, 2.0, 3.0))]
-    loaded = load.Loaded(answers, 3.0, [(0.5, 10), (1.5, 12), (4.0, 13)])
+    loaded = load.Loaded(answers, 3.0, 0.5, [(0.5, 10), (1.5, 12), (4.0, 13)])
     assert http.waits(loaded, [9, 11, 12]) == [0.0, 0.0, 1.0]
     with pytest.raises(Corrupt, match="no checkpoint includes entry 13"):
         http.waits(loaded, [9, 11, 13])
@@ -215,7 +215,7 @@ def appended(batch: int, ours: float, plain: float) -> append.Appended:
 
 
 def posted(slow: float) -> http.Posted:
-    return http.Posted(1, 16, 100, 1_000.0, 0.01, 9.0, 0.0, slow, True)
+    return http.Posted(1, 16, 100, 1_000.0, 0.01, 9.0, 0.0, slow, True, 0.5)
 
 
 def found_with(
@@ -230,7 +230,7 @@ def found_with(
     found.pymerkle = {"InmemoryTree one by one": 10.0**9, "SqliteTree in bulk": 10.0**9}
     found.http = http.HttpFound((posted(wait), posted(0.0)), {})
     served = tuple(
-        reading.Served(what, 8, 10.0, 9.0, 9.0, 5.0, 9.0, slow if what == "label bundle" else 9.0)
+        reading.Served(what, 8, 10.0, 9.0, 9.0, 5.0, 9.0, slow if what == "label bundle" else 9.0, 0.5)
         for what in ("tile", "entry bundle", "label bundle")
     )
     read = reading.Read(served, reading.Memory(MIB, 100 * MIB, 500 * MIB, end), 24.0)

@@ -95,6 +95,7 @@ def test_a_paced_load_keeps_its_rate(sender: Client) -> None:
     assert len(loaded.answers) == 100
     assert loaded.rate == pytest.approx(100, rel=0.1)
     assert loaded.quantile(0.5) < 0.1
+    assert 0 < loaded.client < 1
 
 
 def test_a_paced_load_counts_what_waits_for_a_slow_answer_from_when_it_was_due(sender: Client) -> None:

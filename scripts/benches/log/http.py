@@ -25,7 +25,8 @@ ALONE_SHARE = 4  # of the requests that many connections get, one connection get
 @dataclass(frozen=True, slots=True)
 class Posted:
     """One load: requests per second, seconds that half and that 99 in 100 took at most, the same of the time
-    from the answer to the first checkpoint seen that includes the label, and whether the answers had one."""
+    from the answer to the first checkpoint seen that includes the label, and whether the answers had one; and
+    the share of a core that the client took."""
 
     processes: int
     connections: int
@@ -36,6 +37,7 @@ class Posted:
     included_median: float
     included_slow: float
     with_checkpoint: bool
+    client: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,6 +121,7 @@ def _load(
         quantile(waited, 0.5),
         quantile(waited, 0.99),
         all(included for _, included in checked),
+        loaded.client,
     )
 
 

@@ -43,10 +43,12 @@ class Answer:
 
 @dataclass(frozen=True, slots=True)
 class Loaded:
-    """A load: its answers, how long it took, and (monotonic seconds, log size) of each checkpoint seen."""
+    """A load: its answers, how long it took, the share of a core that the client took, and of each checkpoint
+    that was seen when (monotonic seconds) and the log's size."""
 
     answers: list[Answer]
     seconds: float
+    client: float = 0.0
     heads: list[tuple[float, int]] = field(default_factory=list)
 
     @property
@@ -200,7 +202,7 @@ class _Load:
         self._done = loop.create_future()
         wires = [await self._connect() for _ in range(self._order.connections)]
         follower = asyncio.ensure_future(self._follow()) if self._order.follow else None
-        begun = time.monotonic()
+        begun, worked = time.monotonic(), time.process_time()
         self._until = begun + self._order.seconds
         self._idle.extend(wires)
         if self._order.rate is None:
@@ -209,11 +211,12 @@ class _Load:
             await self._pace(begun, self._order.rate)
         await asyncio.wait_for(self._done, self._order.seconds + PATIENCE)
         ended = max((one.ended for one in self._answers), default=time.monotonic())
+        client = (time.process_time() - worked) / (ended - begun)
         for wire in wires:
             wire.close()
         if follower is not None:
             await asyncio.wait_for(follower, PATIENCE)
-        return Loaded(self._answers, ended - begun, self._heads)
+        return Loaded(self._answers, ended - begun, client, self._heads)
 
     async def _connect(self) -> _Wire:
         _, wire = await asyncio.get_running_loop().create_connection(

@@ -21,7 +21,8 @@ SAMPLE_SECONDS = 0.2
 
 @dataclass(frozen=True, slots=True)
 class Served:
-    """One kind of request: the highest closed load and half of it, each with median and 99th percentile."""
+    """One kind of request: the highest closed load and half of it, each with median and 99th percentile; and
+    the share of a core that the client took at the highest."""
 
     what: str
     connections: int
@@ -31,6 +32,7 @@ class Served:
     half_rate: float
     half_median: float
     half_slow: float
+    client: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,6 +121,7 @@ def _served(what: str, connections: int, highest: Loaded, half: Loaded) -> Serve
         half.rate,
         half.quantile(0.5),
         half.quantile(0.99),
+        highest.client,
     )
 
 

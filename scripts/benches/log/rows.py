@@ -84,7 +84,10 @@ def _pymerkle(found: Found) -> Iterator[Row]:
 def _http(found: HttpFound) -> Iterator[Row]:
     for one in found.loads:
         sizes = {"processes": one.processes, "connections": one.connections, "labels": one.labels}
-        note = "single labels signed before; session key recovery, grant, assignment and schema checked"
+        note = (
+            "single labels signed before; session key recovery, grant, assignment and schema checked; the "
+            f"client took {one.client:.0%} of a core"
+        )
         yield Row("label posted", sizes, one.rate, REQUESTS, note=note)
         yield Row("label posted, median", sizes, 1_000 * one.median, MILLISECONDS)
         yield Row("label posted, p99", sizes, 1_000 * one.slow, MILLISECONDS)
@@ -127,7 +130,7 @@ def _assembled(what: str, one: Assembled, sizes: dict[str, int]) -> Iterator[Row
 
 def _served(one: Served, sizes: dict[str, int]) -> Iterator[Row]:
     at = sizes | {"connections": one.connections}
-    note = f"one worker process; median {1_000 * one.median:,.1f} ms"
+    note = f"one worker process; median {1_000 * one.median:,.1f} ms; client {one.client:.0%} of a core"
     yield Row(f"GET {one.what}, highest load", at, one.rate, REQUESTS, note=note)
     yield Row(f"GET {one.what}, highest load, p99", at, 1_000 * one.slow, MILLISECONDS)
     bar = Bar(BUNDLE_SLOW) if one.what == "label bundle" else None
