@@ -1,4 +1,4 @@
-"""Writing and reading entries in bulk, in few words to the server.
+"""Writing and reading the log in bulk, in few words to the server.
 
 Rows travel as one binary COPY, which the server takes in while the tree is built here, and tiles and head in
 one round trip. It speaks to psycopg itself, within SQLAlchemy's transaction.
@@ -21,6 +21,7 @@ from ledger_service.log.tiles import Edge, Tiles
 
 _HEAD = "SELECT size, root FROM log_head WHERE id = 1 FOR UPDATE"
 _ENTRIES = "COPY log_entries (index, leaf, kind, raw) FROM STDIN (FORMAT binary)"
+_TILE = "SELECT hashes FROM log_tiles WHERE level = %b AND index = %b"
 _TILES = """
     INSERT INTO log_tiles (level, index, hashes)
     SELECT * FROM unnest(%b::smallint[], %b::bigint[], %b::bytea[])
@@ -62,7 +63,7 @@ def copy_rows(rows: Sequence[RawEntry], leaves: Sequence[bytes], first: int) -> 
 
 
 class Bulk:
-    """Entries in bulk, within a transaction of SQLAlchemy's."""
+    """Entries and tiles, within a transaction of SQLAlchemy's."""
 
     def __init__(self, connection: Connection) -> None:
         self._connection = connection
@@ -78,6 +79,12 @@ class Bulk:
             return cast(
                 "list[tuple[bytes, int, bytes]]", cursor.execute(_BY_LEAF, (list(leaves),)).fetchall()
             )
+
+    def tile(self, level: int, index: int) -> bytes:
+        """The hashes of a tile as they are now; nothing where there is none."""
+        with self._cursor() as cursor:
+            found = cursor.execute(_TILE, (level, index), binary=True).fetchone()
+        return found[0] if found else b""
 
     def write(self, rows: Sequence[RawEntry], before: Edge, sign: Callable[[Edge], str]) -> Edge:
         """Write entries behind an edge, the tiles that they change, and the new head; the edge after it.

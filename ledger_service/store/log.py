@@ -16,7 +16,7 @@ from ledger_service.log.hashing import EMPTY_ROOT, HASH_BYTES
 from ledger_service.log.paths import PathCache
 from ledger_service.store import published
 from ledger_service.store.bulk import Bulk, RawEntry
-from ledger_service.store.tables import log_entries, log_head, log_published, log_tiles
+from ledger_service.store.tables import log_entries, log_head, log_published
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,8 +38,7 @@ class TileRows:
 
     def read(self, level: int, index: int, width: int) -> bytes:
         """The first `width` hashes of a tile; fewer when the row has fewer."""
-        query = select(log_tiles.c.hashes).where(log_tiles.c.level == level, log_tiles.c.index == index)
-        return (self._connection.scalar(query) or b"")[: width * HASH_BYTES]
+        return Bulk(self._connection).tile(level, index)[: width * HASH_BYTES]
 
 
 class Memory:

@@ -103,6 +103,7 @@ class Store:
 
     def __init__(self, engine: Engine, log_key: LogKey, storage_key: bytes) -> None:
         self.engine, self.log_key, self.storage_key = engine, log_key, storage_key
+        self._looking = engine.execution_options(isolation_level="AUTOCOMMIT")
         self.log_memory = Memory()
 
     @contextmanager
@@ -114,19 +115,34 @@ class Store:
             BadInput: a value that the database cannot hold (U+0000 in a text, a number beyond its column).
             Conflict: a row that contradicts one that is there.
         """
-        try:
-            with self.engine.begin() as connection:
-                yield UnitOfWork(connection, self)
-        except OperationalError as error:
-            raise Unavailable("the database does not answer") from error
-        except DataError as error:
-            raise BadInput("a value that cannot be stored") from error
-        except IntegrityError as error:
-            raise Conflict("this contradicts what is stored already") from error
+        with _our_errors(), self.engine.begin() as connection:
+            yield UnitOfWork(connection, self)
+
+    @contextmanager
+    def look(self) -> Iterator[UnitOfWork]:
+        """For one query, without the journeys to the server that begin and end a transaction.
+
+        What several queries say need not be of one moment. Raises as `begin`.
+        """
+        with _our_errors(), self._looking.connect() as connection:
+            yield UnitOfWork(connection, self)
 
     def close(self) -> None:
         """Close all connections."""
         self.engine.dispose()
+
+
+@contextmanager
+def _our_errors() -> Iterator[None]:
+    """Within the block, SQLAlchemy's errors become ours."""
+    try:
+        yield
+    except OperationalError as error:
+        raise Unavailable("the database does not answer") from error
+    except DataError as error:
+        raise BadInput("a value that cannot be stored") from error
+    except IntegrityError as error:
+        raise Conflict("this contradicts what is stored already") from error
 
 
 def connect(database_url: str) -> Engine:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import json
 from collections.abc import Iterator
 from pathlib import Path
@@ -311,6 +312,40 @@ def test_the_log_is_served_as_tiles_that_give_the_checkpoints_root(
     assert Tree(entries.leaf_hash(one) for one in raw).root() == head.root
     hashes = client.get("/" + tiles.tile_path(0, 0, head.size)).content
     assert hashes == b"".join(entries.leaf_hash(one) for one in raw)
+
+
+def test_pages_of_others_may_read_the_log(client: TestClient, judged: Ask) -> None:
+    for path in ("/checkpoint", "/tile/0/000.p/3", "/tile/entries/000.p/3"):
+        assert client.get(path).headers["access-control-allow-origin"] == "*"
+    assert "access-control-allow-origin" not in client.get("/v1/info").headers
+
+
+@pytest.mark.parametrize(
+    ("accepted", "packed"),
+    [
+        ("gzip", True),
+        ("br;q=1.0, GZIP ; q=0.5", True),
+        ("x-gzip", True),
+        ("identity", False),
+        ("gzip;q=0", False),
+        ("deflate, gzip; q=0.000", False),
+        ("", False),
+    ],
+)
+def test_entry_bundles_are_packed_for_those_who_take_it(
+    client: TestClient, judged: Ask, accepted: str, packed: bool
+) -> None:
+    with client.stream("GET", "/tile/entries/000.p/20", headers={"Accept-Encoding": accepted}) as answer:
+        raw = b"".join(answer.iter_raw())
+        headers = answer.headers
+    assert headers["vary"] == "Accept-Encoding"
+    assert headers["cache-control"] == "public, max-age=31536000, immutable"
+    assert ("content-encoding" in headers) == packed
+    entries_tile = gzip.decompress(raw) if packed else raw
+    assert len(tiles.parse_bundle(entries_tile)) == 20
+    hashes = client.get("/tile/0/000.p/20", headers={"Accept-Encoding": accepted})
+    assert "content-encoding" not in hashes.headers
+    assert hashes.content == b"".join(map(entries.leaf_hash, tiles.parse_bundle(entries_tile)))
 
 
 @pytest.mark.parametrize(
