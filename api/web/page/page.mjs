@@ -80,7 +80,7 @@ function isShown(verdict, shown) {
 }
 
 function linesOf(name, bytes) {
-  if (!bytes.length) return [{ where: `${name}: the file is empty`, bytes }];
+  if (bytes.length < 2) return [{ where: `${name}, which is empty`, bytes }];
   const lines = splitLines(bytes);
   return lines.map((line, at) => ({ where: lines.length > 1 ? `${name}, line ${at + 1}` : name, bytes: line }));
 }

@@ -11,10 +11,10 @@
  */
 
 import "./node.mjs";
-import { readFileSync } from "node:fs";
+import { createReadStream, readFileSync } from "node:fs";
 import { parseArgs } from "node:util";
 
-const { Memory, prepare, splitLines, verifyBundle } = await import("./verifier.mjs");
+const { Memory, prepare, verifyBundle } = await import("./verifier.mjs");
 const options = {
   "log-key": { type: "string" },
   "log-address": { type: "string" },
@@ -28,35 +28,69 @@ Exit status: 0 all hold, 1 one is refused, 2 none is refused but some input coul
 `;
 
 /** Integers beyond 2^53 - 1 as decimal strings, others as numbers. */
-const plain = (_, value) => (typeof value !== "bigint" ? value : value <= Number.MAX_SAFE_INTEGER ? Number(value) : String(value));
-
-/** What went wrong with the input, on standard error. */
-function complain(text) {
-  process.stderr.write(`${text}\n`);
-  return 2;
+function plain(_, value) {
+  if (typeof value !== "bigint") return value;
+  return value <= Number.MAX_SAFE_INTEGER ? Number(value) : String(value);
 }
 
-function main() {
-  const { values, positionals } = parseArgs({ options, allowPositionals: true });
-  if (values.help) return process.stdout.write(HELP) && 0;
-  const policy = values.policy === undefined ? undefined : readFileSync(values.policy);
-  const trusted = prepare({ logKey: values["log-key"], logAddress: values["log-address"], policy });
-  const memory = new Memory();
+/** The lines of a stream as bytes, as they come, without their newlines. */
+async function* linesOf(stream) {
+  let parts = [];
+  for await (const chunk of stream) {
+    let begin = 0;
+    for (let end = chunk.indexOf(10); end >= 0; end = chunk.indexOf(10, begin)) {
+      yield Buffer.concat([...parts, chunk.subarray(begin, end)]);
+      parts = [];
+      begin = end + 1;
+    }
+    if (begin < chunk.length) parts.push(chunk.subarray(begin));
+  }
+  if (parts.length) yield Buffer.concat(parts);
+}
+
+/** Something could not be used at all: a sentence on standard error. */
+function complain(file, error) {
+  if (error.name !== "Unusable" && error.code === undefined) throw error;
+  process.stderr.write(`${file}${file && ": "}${error.message}\n`);
+}
+
+/** Verify every line of a file. @returns {Promise<Set<boolean | null>>} what came out */
+async function verifyFile(file, trusted) {
   const seen = new Set();
-  for (const file of positionals.length ? positionals : ["-"]) {
-    for (const line of splitLines(readFileSync(file === "-" ? 0 : file))) {
-      const verdict = verifyBundle(line, { ...trusted, memory });
+  try {
+    for await (const line of linesOf(file === "-" ? process.stdin : createReadStream(file))) {
+      const verdict = verifyBundle(line, trusted);
       seen.add(verdict.ok);
       process.stdout.write(JSON.stringify({ file, ...verdict }, plain) + "\n");
     }
+    if (!seen.size) process.stderr.write(`${file}: the file is empty\n`);
+  } catch (error) {
+    complain(file, error);
+    seen.add(null);
   }
-  return seen.has(false) ? 1 : seen.has(null) || !seen.size ? 2 : 0;
+  return seen.size ? seen : seen.add(null);
+}
+
+/** @returns {Promise<number>} the exit status */
+async function main() {
+  const { values, positionals } = parseArgs({ options, allowPositionals: true });
+  if (values.help) {
+    process.stdout.write(HELP);
+    return 0;
+  }
+  const policy = values.policy === undefined ? undefined : readFileSync(values.policy);
+  const pinned = prepare({ logKey: values["log-key"], logAddress: values["log-address"], policy });
+  const trusted = { ...pinned, memory: new Memory() };
+  const seen = new Set();
+  for (const file of positionals.length ? positionals : ["-"]) {
+    for (const ok of await verifyFile(file, trusted)) seen.add(ok);
+  }
+  return seen.has(false) ? 1 : seen.has(null) ? 2 : 0;
 }
 
 try {
-  process.exitCode = main();
+  process.exitCode = await main();
 } catch (error) {
-  const expected = error.name === "Unusable" || /^(ERR_PARSE_ARGS|E[A-Z]+$)/.test(error.code ?? "");
-  if (!expected) throw error;
-  process.exitCode = complain(error.message);
+  complain("", error);
+  process.exitCode = 2;
 }
