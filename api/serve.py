@@ -10,14 +10,13 @@ import sys
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from pathlib import Path
 
 from api import workers
 from ledger_service.chain import contracts
 from ledger_service.config import Settings
-from ledger_service.errors import BadInput, LedgerError
+from ledger_service.errors import LedgerError
 from ledger_service.flow.cosign import Cosigning
-from ledger_service.log.policy import Policy, parse_policy
+from ledger_service.log.policy import read_policy
 from ledger_service.retries import Retries
 from ledger_service.rounds import ChainWork, Rounds
 from ledger_service.service import Service, assemble
@@ -88,18 +87,11 @@ def _cosigning(service: Service) -> Iterator[Cosigning | None]:
             uow.log.unpublish()
         yield None
         return
-    cosigning = Cosigning(service.store, _read_policy(path))
+    cosigning = Cosigning(service.store, read_policy(path))
     try:
         yield cosigning
     finally:
         cosigning.close()
-
-
-def _read_policy(path: Path) -> Policy:
-    try:
-        return parse_policy(path.read_bytes())
-    except OSError as error:
-        raise BadInput(f"cannot read the witness policy {path}: {error.strerror}") from error
 
 
 def _running(threads: list[threading.Thread], stop: threading.Event) -> Iterator[None]:

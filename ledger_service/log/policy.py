@@ -14,6 +14,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 
 from ledger_service.errors import BadInput, VerificationError
 from ledger_service.log.checkpoint import Checkpoint, VerifierKey, is_signed, parse_body
@@ -106,6 +107,21 @@ def parse_policy(raw: bytes) -> Policy:
         except BadInput as error:
             raise BadInput(f"line {number} of the policy: {error}") from error
     return reader.policy()
+
+
+def read_policy(path: Path) -> Policy:
+    """Read a policy from its file.
+
+    Raises:
+        BadInput: it cannot be read, or is none; the file is named, and the line.
+    """
+    try:
+        with path.open("rb") as file:
+            return parse_policy(file.read(MAX_POLICY_BYTES + 1))
+    except OSError as error:
+        raise BadInput(f"{path}: {error.strerror}") from error
+    except BadInput as error:
+        raise BadInput(f"{path}: {error}") from error
 
 
 def open_under_policy(note_text: str, policy: Policy, log: VerifierKey | None = None) -> Witnessed:

@@ -18,7 +18,7 @@ from ledger_service.commitments import Json
 from ledger_service.eip712 import encode_word
 from ledger_service.errors import BadInput, Unavailable, VerificationError
 from ledger_service.log.checkpoint import VerifierKey
-from ledger_service.log.policy import MAX_POLICY_BYTES, Policy, parse_policy
+from ledger_service.log.policy import read_policy
 from ledger_service.verify import bundle as bundles
 from ledger_service.verify.chain import AnchorReader, JsonRpcChain
 from ledger_service.verify.verdict import Memory, Verdict
@@ -71,7 +71,7 @@ def run(paths: Sequence[str], options: Options, out: TextIO | None = None, err: 
     report = _Report(options.as_json, out or sys.stdout, err or sys.stderr)
     try:
         chain = _prepare(options)
-        policy = _read_policy(options.policy)
+        policy = read_policy(Path(options.policy)) if options.policy is not None else None
     except BadInput as error:
         report.unusable("", 0, str(error))
         return report.tally.status
@@ -104,16 +104,6 @@ def _prepare(options: Options) -> AnchorReader | None:
     if options.rpc is None:
         return None
     return JsonRpcChain(options.rpc, options.block, from_block=options.from_block)
-
-
-def _read_policy(path: str | None) -> Policy | None:
-    if path is None:
-        return None
-    try:
-        with Path(path).open("rb") as file:
-            return parse_policy(file.read(MAX_POLICY_BYTES + 1))
-    except (BadInput, OSError) as error:
-        raise BadInput(f"{path}: {_sentence(error)}") from error
 
 
 def _read(path: str) -> bytes:

@@ -7,8 +7,6 @@ from contextlib import ExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from ledger_service.errors import BadInput
-
 if TYPE_CHECKING:
     from ledger_service.audit.source import LogSource
     from ledger_service.log.checkpoint import VerifierKey
@@ -35,17 +33,9 @@ def log_key(given: argparse.Namespace) -> VerifierKey | None:
 
 def policy(given: argparse.Namespace) -> Policy | None:
     """What is in the file of `--policy`. Raises BadInput."""
-    from ledger_service.log.policy import MAX_POLICY_BYTES, parse_policy
+    from ledger_service.log.policy import read_policy
 
-    if given.policy is None:
-        return None
-    try:
-        with given.policy.open("rb") as file:
-            return parse_policy(file.read(MAX_POLICY_BYTES + 1))
-    except OSError as error:
-        raise BadInput(f"{given.policy}: {error.strerror}") from error
-    except BadInput as error:
-        raise BadInput(f"{given.policy}: {error}") from error
+    return read_policy(given.policy) if given.policy else None
 
 
 def open_source(log: str, key: Path | None, stack: ExitStack) -> LogSource:

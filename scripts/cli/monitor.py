@@ -256,15 +256,9 @@ def _wallet(given: argparse.Namespace) -> Any:
 
 
 def _policy(given: argparse.Namespace) -> Any:
-    from ledger_service.errors import BadInput
-    from ledger_service.log.policy import parse_policy
+    from ledger_service.log.policy import read_policy
 
-    if given.policy is None:
-        return None
-    try:
-        return parse_policy(given.policy.read_bytes())
-    except OSError as error:
-        raise BadInput(f"cannot read {given.policy}: {error.strerror}") from error
+    return read_policy(given.policy) if given.policy else None
 
 
 def _webhook(given: argparse.Namespace, stack: ExitStack) -> Webhook | None:
