@@ -45,16 +45,14 @@ def _some(openings: Document, *names: str) -> Document:
 
 
 def _orders() -> Iterator[Case]:
-    for name, moved, after, kind in (
-        ("the grant stands right after the label", "grant", "label", "label"),
-        ("the review stands before its label", "label", "review", "label"),
-        ("the settlement stands before the run", "run", "settlement", "payment"),
+    # What refers to a later entry's leaf was signed late, and logged late.
+    for name, moved, before, kind in (
+        ("the grant stands right after the label", "grant", "other label", "label"),
+        ("the review stands before its label", "review", "label", "label"),
+        ("the settlement stands before the run", "settlement", "run", "payment"),
     ):
         order = [role for role in World.order if role != moved]
-        order.insert(order.index(after) + 1, moved)
-        if name.startswith("the review"):  # nobody can know the label's leaf; who signs late can log late
-            order = [role for role in World.order if role != "review"]
-            order.insert(order.index("label"), "review")
+        order.insert(order.index(before), moved)
         world = World(order=tuple(order))
         yield Case(name, world.label_bundle({}) if kind == "label" else world.payment_bundle({}), 6)
 
@@ -92,6 +90,12 @@ def _specifications() -> Iterator[Case]:
     brief = World({"terms": but(brief=seeded("other"))})
     terms = _some(brief.label_openings(), "terms", "escrow")
     yield Case("terms of another specification", brief.label_bundle(terms, judged=False), 7)
+    opened = PLAIN.label_bundle(_some(PLAIN.label_openings(), "terms", "escrow"), judged=False)
+    more = setting("openings", "terms", "more", to=1)
+    yield Case("terms with a member too many", edited(opened, more), 7)
+    yield Case(
+        "terms without a bond", edited(opened, lambda found: found["openings"]["terms"].pop("bond")), 7
+    )
     for name, change in (
         ("a specification that is a list", lambda _: ["x"]),
         ("a specification that is a text", lambda _: "x"),

@@ -9,10 +9,12 @@ from typing import Any
 
 from ledger_service.errors import BadInput, VerificationError
 from ledger_service.log.policy import parse_policy
+from ledger_service.verify.bundle import MAX_BUNDLE_BYTES
 from ledger_service.verify.verdict import Memory
 from ledger_service.verify.verifier import verify_bundle
+from tests.verify.world import World, opened
 from tests.web.javascript import ask, b64
-from tests.web.mutations import Sample, samples, sound
+from tests.web.mutations import Sample, plain, samples, sound
 
 SAMPLES = 10_000
 SEED = 20_260_101
@@ -66,3 +68,19 @@ def test_python_and_javascript_agree_on_ten_thousand_mutations() -> None:
 def test_python_and_javascript_agree_on_what_holds() -> None:
     given = [Sample(raw, "sound") for raw in sound()]
     assert [answer[0] for answer in by_javascript(given)] == [True] * len(given)
+
+
+def test_python_and_javascript_agree_on_what_is_too_long() -> None:
+    """A bundle has at most 8 MiB; one that would hold otherwise is refused for its length, in step 1."""
+    world = plain()
+    begin = len(world.label_bundle({"item": opened({"text": ""}, "item")}))
+    given = []
+    for length in (MAX_BUNDLE_BYTES, MAX_BUNDLE_BYTES + 1):
+        text = {"text": "x" * (length - begin)}
+        long = World({"opened item": lambda opening, text=text: opening | {"content": text}})
+        raw = long.label_bundle({"item": long.item})
+        assert len(raw) == length
+        given.append(Sample(raw, "long"))
+    python = [by_python(sample, Memory()) for sample in given]
+    assert [answer[:2] for answer in python] == [(True, 0), (False, 1)]
+    assert [answer[:2] for answer in by_javascript(given)] == [(True, 0), (False, 1)]
