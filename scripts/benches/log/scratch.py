@@ -22,6 +22,9 @@ PREFIX = "crowdledger-bench-"
 DURABLE = ("fsync", "synchronous_commit", "full_page_writes")
 SETTINGS = (*DURABLE, "wal_sync_method", "shared_buffers", "max_wal_size", "server_version")
 
+BASE_BYTES = 3_000_000_000  # programs' own files, and what PostgreSQL writes ahead
+BYTES_AN_ENTRY = 550
+
 Postgres = psycopg.Connection[tuple[object, ...]]
 
 
@@ -40,6 +43,21 @@ def scratch() -> Iterator[Path]:
                 if _runs_on(process, folder):
                     processes.end(process)
             shutil.rmtree(folder)
+
+
+def check_room(entries: int) -> None:
+    """Refuse at once what would fill the disk.
+
+    Raises:
+        Stop: there is no room for a log of so many entries.
+    """
+    folder, needed = tempfile.gettempdir(), BASE_BYTES + entries * BYTES_AN_ENTRY
+    free = shutil.disk_usage(folder).free
+    if free < needed:
+        raise Stop(
+            f"only {free / 1e9:.1f} GB are free in {folder}, and a log of {entries:,} entries takes about "
+            f"{needed / 1e9:.1f}: free some, name another folder in TMPDIR, or give fewer --entries"
+        )
 
 
 def _runs_on(process: psutil.Process, folder: Path) -> bool:

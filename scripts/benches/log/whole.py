@@ -11,6 +11,7 @@ from scripts.benches.log import append, big, http, pymerkle, reading, verify
 from scripts.benches.log.append import AppendFound
 from scripts.benches.log.big import BigFound
 from scripts.benches.log.http import HttpFound
+from scripts.benches.log.scratch import check_room
 from scripts.benches.log.sizes import Sizes
 from scripts.benches.log.verify import VerifyFound
 from scripts.demo_job.progress import Stages
@@ -45,6 +46,7 @@ def measure(sizes: Sizes, parts: Sequence[str], *, with_peers: bool) -> Found:
         Stop: a peer cannot be installed, or something is not durable or missing here.
         LedgerError: something of the service does not start, or refuses.
     """
+    check_room(sizes.entries if "big" in parts else 0)
     if with_peers and "append" in parts:
         pymerkle.install()
     if "verify" in parts:
