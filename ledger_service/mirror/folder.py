@@ -29,7 +29,7 @@ class Folder:
         """Within the block nobody else writes here through this class; the lock ends with the program.
 
         Raises:
-            BadInput: somebody else does now, or this is no folder that can be written to.
+            BadInput: somebody else does now. OSError: this is no folder that can be written to.
         """
         with _lock_file(self.root) as file:
             try:
@@ -97,11 +97,8 @@ class Folder:
 
 @contextlib.contextmanager
 def _lock_file(root: Path) -> Iterator[int]:
-    try:
-        root.mkdir(parents=True, exist_ok=True)
-        descriptor = os.open(root / LOCK, os.O_RDWR | os.O_CREAT, PRIVATE)
-    except OSError as error:
-        raise BadInput(f"cannot write to {root}: {error.strerror}") from error
+    root.mkdir(parents=True, exist_ok=True)
+    descriptor = os.open(root / LOCK, os.O_RDWR | os.O_CREAT, PRIVATE)
     try:
         yield descriptor
     finally:

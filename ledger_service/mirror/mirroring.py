@@ -80,10 +80,13 @@ def mirror(
         BadInput, Unavailable: the folder or the source does not allow it.
     """
     there = Folder(folder)
-    if there.holds_anything() and not (there.has(LOG_KEY) or there.has(CHECKPOINT)):
-        raise BadInput(f"{folder} holds other files and no log: choose another folder")
-    with there.locked():
-        return _Run(source, there, policy, progress).run(key, bundles, recheck)
+    try:
+        if there.holds_anything() and not (there.has(LOG_KEY) or there.has(CHECKPOINT)):
+            raise BadInput(f"{folder} holds other files and no log: choose another folder")
+        with there.locked():
+            return _Run(source, there, policy, progress).run(key, bundles, recheck)
+    except OSError as error:  # a full disk, for instance; what is there is whole, and the next run goes on
+        raise BadInput(f"cannot write to {folder}: {error.strerror or error}") from error
 
 
 @dataclass(slots=True)
@@ -106,9 +109,8 @@ class _Run:
         # work, proves it again and goes on; and it holds the log to the head that it has shown here.
         self.folder.write(NEXT, [note.encode()])
         sound = before.size if before and known and not recheck else 0
-        copied = TileCopy(self.source, self.folder, follower.proved(head), head.size, sound).run(
-            self.progress
-        )
+        copy = TileCopy(self.source, self.folder, follower.proved(head), head.size, sound)
+        copied = copy.run(self.progress)
         state = StateCounts()
         if info is not None:
             state = StateCopy(self.source, self.folder, follower, key, head).run(info, bundles, self.progress)

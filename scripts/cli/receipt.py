@@ -9,7 +9,7 @@ import time
 from collections.abc import Sequence
 from contextlib import ExitStack
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from ledger_service.errors import BadInput
 from scripts.cli import arguments, log_arguments
@@ -37,25 +37,31 @@ EXAMPLES = """\
   crowdledger receipt check receipts/*.json --log copy/ --operator 0x… --json
   crowdledger receipt check receipts.json --log https://ledger.example.org --rpc https://rpc.example.org
   crowdledger receipt exchange receipt.json --log https://ledger.example.org --key wallet.key -o bundle.json
-
-Exit status of check: 0 all were kept; 1 one was broken; 2 of one it cannot be said (no answer, no proof, not
-the operator's signature), and none was broken; 3 one is pending, and the others were kept.
-Exit status of exchange: 0 saved; 1 the bundle does not hold, or is of another entry; 2 it cannot be had.
+"""
+CHECK_STATUS = """\
+Exit status: 0 all were kept; 1 one was broken; 2 of one it cannot be said (no answer, no proof, not the
+operator's signature), and none was broken; 3 one is pending, and the others were kept.
+"""
+EXCHANGE_STATUS = """\
+Exit status: 0 saved; 1 the bundle does not hold, or is of another entry; 2 it cannot be had.
 """
 PENDING = 3
 
 
 def parser() -> argparse.ArgumentParser:
     """The command's arguments."""
-    made = arguments.parser("receipt", DESCRIPTION, EXAMPLES)
+    statuses = f"\ncheck: {CHECK_STATUS}exchange: {EXCHANGE_STATUS}"
+    made = arguments.parser("receipt", DESCRIPTION, EXAMPLES + statuses)
     actions = made.add_subparsers(dest="action", required=True, metavar="check|exchange")
-    check = actions.add_parser("check", help="say whether receipts were kept")
+    shown: dict[str, Any] = {"formatter_class": argparse.RawDescriptionHelpFormatter, "allow_abbrev": False}
+    check = actions.add_parser("check", help="say whether receipts were kept", epilog=CHECK_STATUS, **shown)
     check.add_argument("receipt", nargs="+", type=Path, metavar="RECEIPT", help="a file with receipts")
     check.add_argument("--log", required=True, metavar="URL_OR_DIR", help="the service, or a mirror of it")
     check.add_argument("--rpc", metavar="URL", help="a node: its newest block says what time it is")
     check.add_argument("--save", type=Path, metavar="DIR", help="keep the evidence of broken receipts there")
     check.add_argument("--json", action="store_true", help="one JSON object per receipt on standard output")
-    exchange = actions.add_parser("exchange", help="fetch the bundle that proves a receipt's label")
+    what = "fetch the bundle that proves a receipt's label"
+    exchange = actions.add_parser("exchange", help=what, epilog=EXCHANGE_STATUS, **shown)
     exchange.add_argument("receipt", type=Path, metavar="RECEIPT", help="a file with one receipt or several")
     exchange.add_argument("--log", required=True, metavar="URL", help="the service")
     exchange.add_argument(

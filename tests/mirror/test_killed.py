@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import errno
+import itertools
 import os
 import random
 import signal
@@ -15,6 +17,7 @@ from typing import Any
 import pytest
 
 from ledger_service.audit.source import DirSource
+from ledger_service.errors import BadInput
 from ledger_service.mirror import folder as folders
 from ledger_service.mirror import tile_copy
 from ledger_service.mirror.mirroring import mirror
@@ -131,3 +134,24 @@ def test_a_real_kill_at_any_moment_is_survived(tmp_path: Path) -> None:
     assert_whole(folder, SERVED)
     assert DirSource(folder).checkpoint() == DirSource(tmp_path / "served").checkpoint()
     assert not list(folder.rglob("*.new"))
+
+
+@pytest.mark.parametrize("at", [1, 4, 8, 12])
+def test_a_full_disk_is_said_and_the_next_run_goes_on(
+    at: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    copied(tmp_path, BEFORE)
+    count, fsync = itertools.count(1), os.fsync
+
+    def full(descriptor: int) -> None:
+        if next(count) >= at:
+            raise OSError(errno.ENOSPC, "No space left on device")
+        fsync(descriptor)
+
+    with monkeypatch.context() as patched:
+        patched.setattr(folders.os, "fsync", full)
+        with pytest.raises(BadInput, match="No space left"):
+            copied(tmp_path, AFTER)
+    assert_whole(tmp_path, BEFORE)
+    copied(tmp_path, AFTER)
+    assert_whole(tmp_path, AFTER)
