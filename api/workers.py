@@ -99,6 +99,11 @@ class Workers:
         self._stopping = threading.Event()
         self._watch = threading.Thread(target=self._watching, name="workers")
 
+    @property
+    def pids(self) -> list[int]:
+        """The process ids, as they are now."""
+        return [worker.process.pid for worker in self._living]
+
     def start(self) -> None:
         """Start them all."""
         try:
