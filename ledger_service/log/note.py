@@ -27,6 +27,7 @@ PUBLIC_KEY_BYTES = SEED_BYTES = 32
 MAX_SIGNATURES = 100
 MAX_NOTE_BYTES = 1_000_000
 _SIGNATURE_LINE = re.compile(r"— (?P<name>[^\s+]+) (?P<signature>[A-Za-z0-9+/=]+)\Z")
+_CONTROL = re.compile(r"[\x00-\x09\x0b-\x1f]")
 _KEY_ID = re.compile(r"[0-9a-f]{8}\Z")
 _KINDS = {
     0x01: "a note's Ed25519 signature",
@@ -173,7 +174,7 @@ def unb64(text: str) -> bytes:
 def _check_characters(text: str) -> None:
     if len(text) > MAX_NOTE_BYTES or not _is_utf8(text) or len(text.encode()) > MAX_NOTE_BYTES:
         raise VerificationError("a signed note is UTF-8", expected=f"at most {MAX_NOTE_BYTES} bytes of it")
-    if any(char < " " and char != "\n" for char in text):
+    if _CONTROL.search(text):
         raise VerificationError("a signed note holds no control character other than newline")
 
 
