@@ -11,6 +11,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+import httpx
 import uvicorn
 
 from api.app import create_app
@@ -36,6 +37,7 @@ class RunningService:
 
     world: World
     url: str
+    client: httpx.Client
 
 
 @contextmanager
@@ -48,10 +50,10 @@ def serving(world: World, state: Path, policy: Path | None) -> Iterator[RunningS
         config = uvicorn.Config(create_app(service), log_level="warning", access_log=False)
         server = uvicorn.Server(config)
         thread = threading.Thread(target=server.run, kwargs={"sockets": [socket]})
-        with background(service):
+        with background(service), httpx.Client(timeout=10) as client:
             thread.start()
             try:
-                yield RunningService(world, f"http://127.0.0.1:{port}")
+                yield RunningService(world, f"http://127.0.0.1:{port}", client)
             finally:
                 server.should_exit = True
                 thread.join()

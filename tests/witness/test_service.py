@@ -9,7 +9,6 @@ from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from pathlib import Path
 
-import httpx
 import pytest
 from sqlalchemy import Engine
 
@@ -56,7 +55,7 @@ def policy_of(
 
 def shown(service: RunningService) -> str:
     """GET /checkpoint."""
-    answer = httpx.get(f"{service.url}/checkpoint", timeout=10)
+    answer = service.client.get(f"{service.url}/checkpoint")
     assert answer.status_code == 200
     assert answer.headers["cache-control"] == "no-cache"
     return answer.text

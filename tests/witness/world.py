@@ -36,6 +36,7 @@ class SmallLog:
 
     key: LogKey = KEY
     entries: list[bytes] = field(default_factory=list)
+    _tree: Tree = field(default_factory=Tree)
 
     def grow(self, count: int, branch: str = "main") -> SmallLog:
         """More entries."""
@@ -53,7 +54,9 @@ class SmallLog:
 
     @property
     def tree(self) -> Tree:
-        return Tree(leaf_hash(entry) for entry in self.entries)
+        for entry in self.entries[len(self._tree) :]:
+            self._tree.append(leaf_hash(entry))
+        return self._tree
 
     def checkpoint(self, size: int | None = None) -> str:
         """The signed note of a head."""
@@ -115,14 +118,15 @@ class RunningWitness:
     key: CosignerKey
     url: str
     policy: str
+    client: httpx.Client
 
     def add(self, body: bytes) -> httpx.Response:
         """POST add-checkpoint."""
-        return httpx.post(f"{self.url}/add-checkpoint", content=body, timeout=20)
+        return self.client.post(f"{self.url}/add-checkpoint", content=body)
 
     def checkpoint(self, origin: str = ORIGIN) -> httpx.Response:
         """GET what it cosigned last."""
-        return httpx.get(f"{self.url}/{origin_hash(origin)}/checkpoint", timeout=20)
+        return self.client.get(f"{self.url}/{origin_hash(origin)}/checkpoint")
 
     def kill(self) -> None:
         """As when the machine loses power."""
@@ -152,7 +156,9 @@ def running(
         first = process.stdout.readline()
         assert first, f"the witness ended with {process.wait(20)}: {process.stderr.read()}"
         ready: dict[str, Any] = json.loads(first)
-        yield RunningWitness(process, CosignerKey.parse(ready["vkey"]), ready["url"], ready["policy"])
+        key = CosignerKey.parse(ready["vkey"])
+        with httpx.Client(timeout=20) as client:
+            yield RunningWitness(process, key, ready["url"], ready["policy"], client)
     finally:
         process.terminate()
         try:
