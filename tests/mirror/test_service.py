@@ -227,11 +227,11 @@ def static(copied: Path) -> Iterator[str]:
         def log_message(self, *_: object) -> None:
             """Nothing on standard error."""
 
-    handler = functools.partial(Quiet, directory=str(copied))
+    handler = functools.partial(Quiet, directory=str(copied.parent))
     server = ThreadingHTTPServer(("127.0.0.1", 0), handler)
     thread = Thread(target=server.serve_forever, args=(0.01,))
     thread.start()
-    yield f"http://127.0.0.1:{server.server_port}"
+    yield f"http://127.0.0.1:{server.server_port}/{copied.name}"
     server.shutdown()
     server.server_close()
     thread.join()
