@@ -42,12 +42,13 @@ class Limits:
     """How long things may take before they are an alarm, in seconds.
 
     Attributes:
-        anchor: from a head to an anchor on the chain that covers it.
+        anchor: from a head to an anchor on the chain that covers it; a chain that takes a quarter of an hour
+            to make a block final needs twice that.
         silence: without an answer of the log, without enough witnesses, or behind what another place shows.
         payroll: from a Payout entry to a payroll on the chain that was computed from it.
     """
 
-    anchor: int = 15 * MINUTE
+    anchor: int = 60 * MINUTE
     silence: int = 10 * MINUTE
     payroll: int = DAY
 

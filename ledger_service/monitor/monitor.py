@@ -27,7 +27,8 @@ from ledger_service.monitor.state import State
 
 BATCH = 1024
 SLOWEST_BATCH = 60  # seconds
-_READ, _WATCHED, _IDENTITY = "entries_read", "watched_for", "identity"
+_READ, _WATCHED = "entries_read", "watched_for"
+IDENTITY = "identity"
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,7 +66,7 @@ def identify(
     Raises:
         BadInput: the folder watches another log. Unavailable, BadInput: the source does not say what it is.
     """
-    kept = (state.get(_IDENTITY) or "").split(" ")
+    kept = (state.get(IDENTITY) or "").split(" ")
     known = len(kept) == 3
     said = (kept[0], kept[1], kept[2]) if known else _as_it_says(source, node, log_key, log_address)
     named = (log_key or said[0], said[1], (log_address or said[2]).lower())
@@ -76,7 +77,7 @@ def identify(
         raise BadInput(f"the log is of chain {said[1]}, the node serves chain {node.client().chain_id}")
     identity = Identity(VerifierKey.parse(named[0]), int(named[1]), named[2], escrow)
     with state.transaction():
-        state.put(_IDENTITY, " ".join(named))
+        state.put(IDENTITY, " ".join(named))
     return identity
 
 

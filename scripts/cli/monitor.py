@@ -137,7 +137,7 @@ def _add_trust(made: argparse.ArgumentParser) -> None:
 def _add_limits(made: argparse.ArgumentParser) -> None:
     limits = made.add_argument_group("limits")
     for name, seconds, what in (
-        ("anchor-within", 900, "from a head to its anchor on the chain"),
+        ("anchor-within", 3_600, "from a head to its final anchor on the chain"),
         ("silence", 600, "without an answer, or without enough witnesses, or behind what others show"),
         ("payroll-within", 86_400, "from a payout of yours to a payroll with it on the chain"),
     ):
@@ -227,8 +227,9 @@ def _started(given: argparse.Namespace, stack: ExitStack, voice: Voice) -> Monit
 
 def _identity(given: argparse.Namespace, voice: Voice, source: HttpPapers, node: Node) -> Identity:
     """The log that is watched; without --once it is waited for where it does not answer yet."""
-    from ledger_service.monitor.monitor import identify
+    from ledger_service.monitor.monitor import IDENTITY, identify
 
+    known = voice.state.get(IDENTITY) is not None
     pins = {"--log-key": given.log_key, "--log-address": given.log_address, "--escrow": given.escrow}
     failed = 0
     while True:
@@ -242,10 +243,8 @@ def _identity(given: argparse.Namespace, voice: Voice, source: HttpPapers, node:
             failed += 1
             time.sleep(_pause(given.interval, failed))
     taken = ", ".join(name for name, value in pins.items() if value is None)
-    if taken:
-        voice.say(
-            "lacking", f"taken from the log's own word when it was first looked at, not from you: {taken}"
-        )
+    if taken and not known:
+        voice.say("lacking", f"taken from the log's own word, now and from now on, not from you: {taken}")
     return identity
 
 

@@ -144,6 +144,7 @@ def test_entries_that_only_the_chain_knows_of_are_hidden(watched: Watched, made:
 def test_a_head_that_is_not_anchored_in_time(watched: Watched, made: Builder) -> None:
     more = Builder(earlier=made, place=made.place, part=0, items=13)
     watched.publish(more)
+    watched.limits = Limits(anchor=900)
     watched.look()
     watched.look(900)
     assert watched.alarms() == []

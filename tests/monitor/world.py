@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -151,7 +151,7 @@ class Watched:
         assert self.made is not None
         return self.made
 
-    def look(self, later: int = 0) -> Look:
+    def look(self, later: int = 0, clock: Callable[[], float] | None = None) -> Look:
         """Look once, in a process of one's own as far as the folder can tell."""
         self.now += later
         node = Node(lambda: ChainClient.connect(self.node_url, finality_depth=0))
@@ -165,7 +165,7 @@ class Watched:
                 source, node, identity, me, own, self.policy, self.places, self.limits, self.world.first
             )
             try:
-                return Monitor(state, watch, lambda: self.now).look()
+                return Monitor(state, watch, clock or (lambda: float(self.now))).look()
             finally:
                 node.close()
 
