@@ -19,12 +19,14 @@ from ledger_service.audit.http import HttpSource
 from ledger_service.audit.source import DirSource
 from ledger_service.entries import Label, Payout
 from ledger_service.errors import BadInput, VerificationError
-from ledger_service.log.checkpoint import VerifierKey, open_checkpoint
+from ledger_service.log import tiles
+from ledger_service.log.checkpoint import VerifierKey, open_checkpoint, sign_checkpoint
 from ledger_service.log.cosignature import WitnessKey, with_lines
 from ledger_service.log.follow import Follower
 from ledger_service.log.policy import parse_policy
 from ledger_service.log.proof import verify_inclusion
 from ledger_service.log.tlog_proof import parse_proof
+from ledger_service.log.tree import Tree
 from ledger_service.mirror.mirroring import Mirrored, mirror
 from ledger_service.mirror.proving import make_bundle, make_proof
 from ledger_service.signing import Wallet
@@ -365,3 +367,53 @@ def test_what_cannot_be_read_exits_with_2(
     arguments = [str(tmp_path / one) if one == "copy" else one for one in arguments]
     assert main(["mirror", *arguments]) == 2
     assert capsys.readouterr().err.startswith("crowdledger: ")
+
+
+def test_a_copy_is_copied_with_all_that_is_in_it(copied: Path, tmp_path: Path, key: VerifierKey) -> None:
+    mirror(DirSource(copied), tmp_path / "second", key=key)
+    assert contents(tmp_path / "second") == contents(copied)
+
+
+def test_a_bundle_under_a_newer_head_than_a_copy_has_is_taken_for_its_signature(
+    copied: Path, built: Builder, tmp_path: Path, key: VerifierKey
+) -> None:
+    """As when the service has gone on while it was mirrored."""
+    entries = built.entries[:-1]
+    tree = Tree(entry.leaf for entry in entries)
+    note = sign_checkpoint(built.log_key.name, len(entries), tree.root(), built.log_key)
+    older = tmp_path / "older"
+    made, _ = tiles.append(tiles.MemoryTiles({}), 0, [entry.leaf for entry in entries])
+    shutil.copytree(copied, older)
+    shutil.rmtree(older / "tile")
+    for (level, index), row in made.items():
+        write(older / tiles.tile_path(level, index, len(row) // 32), row)
+    for start in range(0, len(entries), 256):
+        part = [entry.raw for entry in entries[start : start + 256]]
+        write(older / tiles.entries_path(start // 256, len(part)), tiles.encode_bundle(part))
+    (older / "checkpoint").write_text(note)
+    done = mirror(DirSource(older), tmp_path / "second", key=key)
+    assert (done.head.size, done.state.bundles) == (len(entries), 9 + 4)
+
+
+def write(path: Path, raw: bytes) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_bytes(raw)
+
+
+@pytest.mark.parametrize("line", [b"[]", b"{", b"7", b"\xff"])
+def test_a_state_that_is_no_objects_is_refused(
+    line: bytes, server: LogServer, tmp_path: Path, key: VerifierKey
+) -> None:
+    server.answers["/v1/operator/state"] = [(200, {}, b"{}\n" + line + b"\n")]
+    with pytest.raises(BadInput):
+        fetch(server, tmp_path / "copy", key)
+    assert not (tmp_path / "copy" / "service.ndjson").exists()
+
+
+def test_a_campaign_that_is_listed_twice_is_refused(
+    server: LogServer, built: Builder, tmp_path: Path, key: VerifierKey
+) -> None:
+    listed = json.dumps({"campaigns": [built.listed(), built.listed()], "next": None}).encode()
+    server.answers["/v1/campaigns"] = [(200, {}, listed)]
+    with pytest.raises(BadInput, match="twice"):
+        fetch(server, tmp_path / "copy", key)
