@@ -1,15 +1,20 @@
-"""What a witness has to tell people, and where: standard error, and a webhook."""
+"""What a witness has to tell people, and a webhook for it (standardwebhooks.com, specification 1.0.0)."""
 
 from __future__ import annotations
 
+import json
 import logging
 import queue
+import secrets
 import threading
+import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
 import httpx
+
+from ledger_service.monitor.webhook import Signer
 
 FORK, ROLLBACK, BROKEN, SUSPECT, UNAVAILABLE = "fork", "rollback", "broken", "suspect", "unavailable"
 TRIES = 5
@@ -40,10 +45,8 @@ class Alarm:
         """What a webhook is sent."""
         return {
             "type": f"witness.{self.kind}",
-            "origin": self.origin,
-            "message": self.words,
-            "time": self.at,
-            "evidence": self.evidence,
+            "timestamp": self.at,
+            "data": {"origin": self.origin, "words": self.words, "evidence": self.evidence},
         }
 
 
@@ -51,10 +54,14 @@ Tell = Callable[[Alarm], None]
 
 
 class Webhook:
-    """Posts alarms as JSON, one after the other, in a thread of its own: nobody waits for a slow receiver."""
+    """Posts alarms as JSON, one after the other, in a thread of its own: nobody waits for a slow receiver.
 
-    def __init__(self, url: str) -> None:
-        self._url = url
+    Args:
+        signer: makes the `webhook-signature`; None sends without one.
+    """
+
+    def __init__(self, url: str, signer: Signer | None = None) -> None:
+        self._url, self._signer = url, signer
         self._waiting: queue.Queue[Alarm | None] = queue.Queue(MOST_WAITING)
         self._stop = threading.Event()
         self._client = httpx.Client(timeout=TIMEOUT_SECONDS, follow_redirects=False)
@@ -85,10 +92,11 @@ class Webhook:
                 _log.error("the webhook does not take an alarm: %s", alarm.words)
 
     def _sent(self, alarm: Alarm) -> bool:
-        pause = FIRST_PAUSE_SECONDS
+        body, pause = json.dumps(alarm.to_json()).encode(), FIRST_PAUSE_SECONDS
+        name = f"alarm_{secrets.token_hex(12)}"  # the same for each try
         for _ in range(TRIES):
             try:
-                if self._client.post(self._url, json=alarm.to_json()).is_success:
+                if self._client.post(self._url, content=body, headers=self._headers(name, body)).is_success:
                     return True
             except (httpx.HTTPError, httpx.InvalidURL) as error:
                 _log.warning("the webhook does not answer: %s", error)
@@ -96,3 +104,10 @@ class Webhook:
                 break
             pause *= 2
         return False
+
+    def _headers(self, name: str, body: bytes) -> dict[str, str]:
+        now = str(int(time.time()))
+        headers = {"content-type": "application/json", "webhook-id": name, "webhook-timestamp": now}
+        if self._signer is not None:
+            headers["webhook-signature"] = self._signer(f"{name}.{now}.".encode() + body)
+        return headers

@@ -93,7 +93,10 @@ def parser() -> argparse.ArgumentParser:
         metavar="SECONDS",
         help=f"between two looks at a log that is read (default: {EVERY_SECONDS:g})",
     )
-    made.add_argument("--webhook", metavar="URL", help="where alarms are posted, as JSON")
+    made.add_argument("--webhook", metavar="URL", help="where alarms are posted (Standard Webhooks)")
+    made.add_argument(
+        "--webhook-secret", type=Path, metavar="FILE", help="what signs them: whsec_… or whsk_… in base64"
+    )
     made.add_argument("--once", action="store_true", help="look once at every log that has a URL, and end")
     made.add_argument("--json", action="store_true", help="print JSON, an object a line")
     return made
@@ -223,9 +226,13 @@ def _monitor(
 @contextmanager
 def _speaking(given: argparse.Namespace) -> Iterator[Speaker]:
     """The speaker, for the length of the block; at its end the webhook is told what waits."""
+    from ledger_service.monitor.webhook import read_secret
     from ledger_service.witness.alarms import Webhook
 
-    webhook = Webhook(given.webhook) if given.webhook else None
+    if given.webhook_secret is not None and given.webhook is None:
+        raise BadInput("--webhook-secret signs what is posted to --webhook, which is not given")
+    signer = read_secret(given.webhook_secret) if given.webhook_secret is not None else None
+    webhook = Webhook(given.webhook, signer) if given.webhook else None
     try:
         yield Speaker(as_json=given.json, webhook=webhook)
     finally:

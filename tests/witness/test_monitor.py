@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import base64
+import hashlib
+import hmac
 import json
 import shutil
 import threading
@@ -37,6 +40,7 @@ from tests.witness.test_witness import WITNESS
 from tests.witness.world import KEY, ORIGIN, SmallLog, command, running, serving
 
 NOW = 1_800_000_000
+SECRET = bytes(range(32))
 
 
 @dataclass
@@ -339,7 +343,11 @@ def receiver(status: int = 204) -> Iterator[tuple[str, list[dict[str, Any]]]]:
 
     class Handler(BaseHTTPRequestHandler):
         def do_POST(self) -> None:
-            sent.append(json.loads(self.rfile.read(int(self.headers["Content-Length"]))))
+            body = self.rfile.read(int(self.headers["Content-Length"]))
+            signed = f"{self.headers['webhook-id']}.{self.headers['webhook-timestamp']}.".encode() + body
+            expected = base64.b64encode(hmac.digest(SECRET, signed, hashlib.sha256)).decode()
+            assert self.headers["webhook-signature"] == f"v1,{expected}"
+            sent.append(json.loads(body) | {"id": self.headers["webhook-id"]})
             self.send_response(status if len(sent) > 1 else 500)  # the first try fails
             self.end_headers()
 
@@ -366,13 +374,17 @@ def test_once_is_an_exit_status_and_a_webhook(site: Site) -> None:
         "type": "witness.look", "origin": ORIGIN, "size": 50, "read": 50, "cosigned": True,
     }  # fmt: skip
     site.show(log.branch(40).grow(30, "other"))
+    secret = site.state.parent / "secret"
+    secret.write_text("whsec_" + base64.b64encode(SECRET).decode())
+    secret.chmod(0o600)
     with receiver() as (hook, sent):
-        forked = ended([*line, "--webhook", hook])
+        forked = ended([*line, "--webhook", hook, "--webhook-secret", str(secret)])
     assert forked.returncode == 1
     assert "fork" in forked.stderr
     assert json.loads(forked.stdout)["type"] == "witness.fork"
     assert [one["type"] for one in sent] == ["witness.fork"] * 2
-    proved(Path(sent[1]["evidence"]))
+    assert sent[0] == sent[1]  # the first try was answered with 500
+    proved(Path(sent[1]["data"]["evidence"]))
     shutil.rmtree(site.folder)
     assert ended(line).returncode == 2
 
