@@ -42,17 +42,16 @@ class Serving(Service):
 
     def resident(self) -> int:
         """Bytes of memory that the service's own processes hold, database and chain apart."""
-        family = [psutil.Process(self.pid)]
-        family += [one for one in family[0].children(recursive=True) if _is_ours(one)]
-        return sum(one.memory_info().rss for one in family)
+        service = psutil.Process(self.pid)
+        return sum(map(_resident, [service, *service.children(recursive=True)]))
 
 
-def _is_ours(process: psutil.Process) -> bool:
-    """Whether a child of the service is one of its Python processes."""
+def _resident(process: psutil.Process) -> int:
+    """What a process holds, if it is one of the service's Python processes; a chain's node is none."""
     try:
-        return process.is_running() and "python" in process.name()
-    except psutil.Error:
-        return False
+        return int(process.memory_info().rss) if "python" in process.name() else 0
+    except psutil.NoSuchProcess:
+        return 0
 
 
 @dataclass(frozen=True)

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import multiprocessing
+import re
 import time
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
@@ -21,7 +22,7 @@ from ledger_service.errors import Unavailable
 
 FOLLOW_SECONDS = 0.05  # between two looks at the checkpoint
 PATIENCE = 10.0  # for what is still under way when a load's time is over
-START_SECONDS = 60.0
+_INDEX = re.compile(rb'"index":\s*([0-9]+)')
 _CHECKPOINT = b"GET /checkpoint HTTP/1.1\r\nHost: %b\r\n\r\n"
 
 
@@ -71,7 +72,7 @@ def quantile(values: Sequence[float], share: float) -> float:
 class Order:
     """What to send. `rate` None is a closed load; requests are used up, or `again` and again until the end.
 
-    With `follow`, the checkpoint is watched until it includes every label that was answered for.
+    With `follow`, the checkpoint is watched until it includes every entry whose index an answer names.
     """
 
     host: str
@@ -215,7 +216,7 @@ class _Load:
         for wire in wires:
             wire.close()
         if follower is not None:
-            await asyncio.wait_for(follower, PATIENCE)
+            await asyncio.wait_for(follower, 2 * PATIENCE)
         return Loaded(self._answers, ended - begun, client, self._heads)
 
     async def _connect(self) -> _Wire:
@@ -282,16 +283,23 @@ class _Load:
             self._done.set_exception(Unavailable(reason))
 
     async def _follow(self) -> None:
-        """Look at the checkpoint until it is a while after the last answer, and has not changed."""
+        """Look at the checkpoint until it includes what was answered for, or long enough in vain."""
         wire, loop = await self._connect(), asyncio.get_running_loop()
         request = _CHECKPOINT % f"{self._order.host}:{self._order.port}".encode()
-        quiet = 0
-        while quiet < 5:
+        while True:
             seen: asyncio.Future[bytes] = loop.create_future()
             wire.answered = lambda _, status, body, seen=seen: seen.set_result(body)  # type: ignore[misc]
             wire.send(-1, time.monotonic(), request)
             size = int((await seen).split(b"\n", 2)[1])
-            quiet = quiet + 1 if self._done.done() and self._heads and size == self._heads[-1][1] else 0
             self._heads.append((time.monotonic(), size))
+            if self._done.done() and self._included():
+                break
             await asyncio.sleep(FOLLOW_SECONDS)
         wire.close()
+
+    def _included(self) -> bool:
+        """Whether the newest checkpoint seen includes all, or the last answer was long ago."""
+        named = (int(index) for one in self._answers for index in _INDEX.findall(one.body))
+        ended = max((one.ended for one in self._answers), default=0.0)
+        at, size = self._heads[-1]
+        return size > max(named, default=-1) or at > ended + PATIENCE
