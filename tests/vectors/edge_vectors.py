@@ -4,15 +4,16 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
+from dataclasses import dataclass
 from typing import Any
 
-from ledger_service import payroll
+from ledger_service import entries, payroll
 from ledger_service.entries import ZERO32, Statement
 from ledger_service.log.cosignature import WitnessKey
 from ledger_service.log.receipts import sign_statement
 from ledger_service.signing import keccak256
 from tests.vectors.cases import PLAIN, Case, Document, but, content, edited, in_parts, member, setting
-from tests.vectors.parts import WITNESSES, show
+from tests.vectors.parts import WITNESSES, high_s, show
 from tests.verify.world import World, seeded
 
 LARGE = 1 << 64
@@ -31,6 +32,11 @@ def _holding() -> Iterator[Case]:
     namesake = WitnessKey(WITNESSES[0].name, seeded("a namesake"))
     both = World(witnesses=(WITNESSES[0], namesake))
     yield Case("two witnesses of one name", both.label_bundle({}, judged=False))
+    names = f"witness A {WITNESSES[0].verifier}\nwitness N {namesake.verifier}\n"
+    one = World(witnesses=WITNESSES[:1]).label_bundle({}, judged=False)
+    policy = names + "group g any A N\nquorum g\n"
+    yield Case("the policy knows a namesake of the witness, who did not cosign", one, policy=policy)
+    yield Case("the policy asks for a namesake of the witness", one, 3, policy=names + "quorum N\n")
     given = PLAIN.label_openings()
     yield Case(
         "answers without the specification", PLAIN.label_bundle(_some(given, "answer", "truth", "reason"))
@@ -62,6 +68,7 @@ def _labels() -> Iterator[Case]:
     yield Case(
         "a label of another campaign, under a grant for all", World(other).label_bundle({}, judged=False), 10
     )
+    yield Case("an s in the upper half of the order, by the key that the grant names", _high_s(), 9)
     for verdict in (0, 3):
         world = World({"review": but(verdict=verdict)})
         yield Case(f"a verdict of {verdict}, and no reason opened", world.label_bundle({}), 12)
@@ -76,6 +83,24 @@ def _labels() -> Iterator[Case]:
     ):
         world = World(changes)
         yield Case(name, world.label_bundle(_some(world.label_openings(), "answer", "reason")), 12)
+
+
+@dataclass(frozen=True)
+class _Fixed:
+    """Signs everything with the same bytes."""
+
+    signature: bytes
+
+    def sign(self, _: bytes) -> bytes:
+        return self.signature
+
+
+def _high_s() -> bytes:
+    """A label with a high s, and a grant for the very address that it recovers to."""
+    digest = entries.digest(PLAIN.entries["label"].struct, PLAIN.domain)
+    signature, address = high_s(digest)
+    signers: dict[str, Any] = {"label": _Fixed(signature)}
+    return World({"grant": but(session_key=address)}, signers).label_bundle({}, judged=False)
 
 
 def _rejected(**figures: Any) -> dict[str, Any]:

@@ -10,7 +10,7 @@ from ledger_service import commitments, entries, payroll
 from ledger_service.eip712 import Struct
 from ledger_service.entries import ENTRY_TYPES, Receipt, Statement
 from ledger_service.log.tree import root_of_data
-from tests.vectors.parts import DOMAIN, TIME, WALLETS, N, Vector, canonical, high_s, show, words
+from tests.vectors.parts import DOMAIN, TIME, WALLETS, N, Vector, canonical, high_s, negated, show, words
 from tests.verify.world import seeded
 
 SIGNERS = {
@@ -101,6 +101,11 @@ def _refused(kind: type[Struct]) -> Iterator[Vector]:
         if solidity in dirty:
             changed = raw[: 32 * at] + dirty[solidity] + raw[32 * at + 1 :]
             yield vector(changed, f"{field} has bits set that a {solidity} does not have")
+        if solidity in ("uint8", "uint32", "uint64"):
+            more = (1 << int(solidity.removeprefix("uint"))).to_bytes(32, "big")
+            yield vector(
+                raw[: 32 * at] + more + raw[32 * at + 32 :], f"{field} is one more than a {solidity} holds"
+            )
         if solidity == "bool":
             yield vector(raw[: 32 * at + 31] + b"\x02" + raw[32 * at + 32 :], f"{field} is neither 0 nor 1")
     if kind.signer is None:
@@ -110,7 +115,12 @@ def _refused(kind: type[Struct]) -> Iterator[Vector]:
     yield vector(raw[:end], "the signature is missing")
     zeroes = 65_536 - len(raw)
     yield {**vector(raw, "longer than 65,535 bytes"), "zeroes": zeroes}
-    yield vector(raw[:end] + high_s(signature), "s is in the upper half of the order", by)
+    yield vector(
+        raw[:end] + negated(signature), "n - s for s, which 255 bits do not hold: another signer", by
+    )
+    if name == "Label":  # whose signer is in no field, so that an address can be found for a signature
+        high, found = high_s(entries.digest(struct, DOMAIN))
+        yield vector(raw[:end] + high, "s is in the upper half of the order", found)
     yield vector(raw + b"\x1b", "a signature has 64 bytes (EIP-2098), not 65", by)
     yield vector(raw[:end] + bytes(32) + signature[32:], "r is zero", by)
     yield vector(raw[:end] + signature[:32] + bytes(32), "s is zero", by)
@@ -137,25 +147,20 @@ def promise_vectors() -> Vector:
             "typeString": entries.type_string(type(struct)),
             "typeHash": show(entries.type_hash(type(struct))),
             "operator": WALLETS["operator"].address,
+            "struct": words(struct),
+            "digest": show(digest),
         }
-        holds.append(
-            {**common, "struct": words(struct), "digest": show(digest), "signature": show(signature)}
-        )
+        holds.append({**common, "signature": show(signature)})
         for changed, why in (
-            (high_s(signature), "s is in the upper half of the order"),
+            (negated(signature), "n - s for s, which 255 bits do not hold"),
             (signature[:63], "63 bytes"),
             (WALLETS["worker"].sign(digest), "somebody else signed it"),
             (WALLETS["operator"].sign(seeded("other digest")), "the operator signed something else"),
         ):
-            refused.append(
-                {
-                    **common,
-                    "struct": words(struct),
-                    "digest": show(digest),
-                    "signature": show(changed),
-                    "why": why,
-                }
-            )
+            refused.append({**common, "signature": show(changed), "why": why})
+        high, operator = high_s(digest)
+        why = "s is in the upper half of the order"
+        refused.append({**common, "signature": show(high), "operator": operator, "why": why})
     return {
         "about": "Receipts and statements of the operator (docs/formats.md, section 7), under the domain of"
         " keys.json: `refused` are not signed by `operator`.",
@@ -227,7 +232,10 @@ def payroll_vectors() -> Vector:
             vector = {"campaign": show(campaign), "index": index, "account": account, "amount": str(amount)}
             vector |= {"path": path, "root": show(root)}
             holds.append(vector)
-            refused += [{**vector, **changed, "why": why} for changed, why in _wrong_paths(vector, count)]
+            refused += [{**vector, **changed, "why": why} for changed, why in _wrong_paths(vector)]
+    beyond = {"campaign": show(campaign), "index": 1, "account": account, "amount": "7", "path": []}
+    leaf = show(payroll.leaf(campaign, 1, account, 7))
+    refused.append({**beyond, "root": leaf, "why": "a tree of one position has no other"})
     return {
         "about": "The payroll's tree (docs/formats.md, section 9): the position owes the account the amount.",
         "holds": holds,
@@ -235,7 +243,7 @@ def payroll_vectors() -> Vector:
     }
 
 
-def _wrong_paths(vector: Vector, count: int) -> Iterator[tuple[Vector, str]]:
+def _wrong_paths(vector: Vector) -> Iterator[tuple[Vector, str]]:
     path = vector["path"]
     yield {"amount": str(int(vector["amount"]) + 1)}, "another amount"
     yield {"index": vector["index"] + (1 << len(path))}, "no such position in a tree of this depth"

@@ -19,7 +19,7 @@ from tests.vectors.cases import (
     in_parts,
     setting,
 )
-from tests.vectors.parts import high_s, show
+from tests.vectors.parts import negated, show
 from tests.verify.world import NOW, World, opened, seeded
 
 
@@ -50,7 +50,7 @@ def _campaign_facts() -> Iterator[Case]:
     strangers = {"campaign": PLAIN.worker}
     strange = World(signers=strangers).label_bundle({}, judged=False)
     yield Case("somebody else signed the campaign", strange, 7)
-    yield Case("a high s under the campaign", _high_s("campaign"), 7)
+    yield Case("n - s for s under the campaign", _negated("campaign"), 7)
     for name, changes in (
         ("another specification than the campaign's", {"campaign": but(specification=seeded("other"))}),
         ("another number of items", {"campaign": but(item_count=4)}),
@@ -87,11 +87,11 @@ def _prices(per_label: str) -> Callable[[Any], Any]:
     return lambda found: found | {"payment": {"per_label": per_label, "agreement_bonus": "10000"}}
 
 
-def _high_s(role: str) -> bytes:
+def _negated(role: str) -> bytes:
     """A bundle whose role was logged with the other form of its signature."""
     world = World()
     sound = world.entries[role]
-    raw = sound.raw[:-64] + high_s(sound.signature)
+    raw = sound.raw[:-64] + negated(sound.signature)
 
     class Logged(World):
         def entry(self, wanted: str) -> entries.Entry:
@@ -106,11 +106,11 @@ def _high_s(role: str) -> bytes:
 def _label_facts() -> Iterator[Case]:
     by_session = World(signers={"grant": PLAIN.session})
     yield Case("somebody else signed the grant", by_session.label_bundle({}, judged=False), 8)
-    yield Case("a high s under the grant", _high_s("grant"), 8)
+    yield Case("n - s for s under the grant", _negated("grant"), 8)
     yield Case(
         "the worker's wallet signed the label", World(signers={"label": PLAIN.worker}).label_bundle({}), 9
     )
-    yield Case("a high s under the label", _high_s("label"), 9)
+    yield Case("n - s for s under the label", _negated("label"), 9)
     for step, name, role, change in (
         (9, "a grant for another campaign", "grant", but(scope=seeded("other"))),
         (9, "before the grant", "label", but(made_at=NOW - 1)),
@@ -218,7 +218,11 @@ def payments() -> Iterator[Case]:
         (11, "an epoch beyond 32 bits", setting(*statement, "epoch", to=2**32)),
         (11, "another operator", setting(*statement, "operator", to=PLAIN.worker.address)),
         (11, "a signature of 65 bytes", setting(*statement, "signature", to=show(signature + b"\x1b"))),
-        (11, "a high s under the statement", setting(*statement, "signature", to=show(high_s(signature)))),
+        (
+            11,
+            "n - s for s under the statement",
+            setting(*statement, "signature", to=show(negated(signature))),
+        ),
     ):
         yield Case(name, edited(payment, change), step)
 

@@ -128,6 +128,7 @@ def policy_vectors() -> Vector:
     groups = (
         ("quorum none\n", 0), ("quorum X\n", None), ("group g any X Y Z\nquorum g\n", 1),
         ("group g 2 X Y Z\nquorum g\n", 2), ("group g all X Y Z\nquorum g\n", 3),
+        ("group g 3 X Y Z\nquorum g\n", 3),
         ("group a any X Y\n# a comment\n\n\tgroup\tb all a Z \nquorum b\n", None),
     )  # fmt: skip
     holds = []
@@ -154,7 +155,7 @@ def _satisfied(quorum: str, chosen: tuple[int, ...]) -> bool:
     if "group a" in quorum:
         return (x or y) and z
     if "group g" in quorum:
-        return len(chosen) >= {"any": 1, "2": 2, "all": 3}[quorum.split()[2]]
+        return len(chosen) >= {"any": 1, "2": 2, "3": 3, "all": 3}[quorum.split()[2]]
     return x
 
 
@@ -177,6 +178,10 @@ def _bad_policies(names: str, log: str) -> Iterator[tuple[str, str]]:
     yield f"log {WITNESSES[0].verifier}\nquorum none\n", "a witness's key where a log's belongs"
     yield f"witness X {LOG.verifier}\nquorum X\n", "a log's key where a witness's belongs"
     yield "witness X name+00000000+AAAA\nquorum X\n", "no key"
+    yield "# a comment\r\nquorum none\n", "U+000D, also in a comment"
+    yield f"log {LOG.verifier} https://log.example more\nquorum none\n", "a log has no third item"
+    yield names.replace("\n", " https://w.example more\n") + "quorum X\n", "a witness has no fourth item"
+    yield names + "quorum X Y\n", "a quorum of two names"
     yield "notary X\nquorum none\n", "an unknown keyword"
 
 
@@ -191,7 +196,7 @@ def proof_vectors() -> Vector:
             found["root"] = show(tree.root(size))
             proof = format_proof(index, path, text)
             holds.append({"proof": proof, **found})
-            if size in (7, 257):
+            if size in (1, 7, 257):
                 refused += [
                     {"proof": bad, **found, "why": why} for bad, why in _bad_proofs(proof, index, size)
                 ]
@@ -211,16 +216,17 @@ def _bad_proofs(proof: str, index: int, size: int) -> Iterator[tuple[str, str]]:
     yield proof.replace(f"index {index}\n", f"index {index + 1}\n", 1), "another index"
     yield proof.replace(f"index {index}\n", f"index {size}\n", 1), "an index beyond the tree"
     yield proof.replace(f"index {index}\n", f"index 0{index}\n", 1), "a leading zero"
-    yield "\n".join(lines[:-1]) + "\n\n" + text, "a hash is missing"
+    if len(lines) > 2:
+        yield "\n".join(lines[:-1]) + "\n\n" + text, "a hash is missing"
+        yield "\n".join([*lines[:2], zero, *lines[3:]]) + "\n\n" + text, "another hash"
+        yield head.rstrip("=") + "\n\n" + text, "base64 without padding"
     yield head + "\n" + zero + "\n\n" + text, "a hash too many"
     yield head + ("\n" + zero) * 65 + "\n\n" + text, "more than 64 hashes"
-    yield "\n".join([*lines[:2], zero, *lines[3:]]) + "\n\n" + text, "another hash"
     yield (
         "\n".join([lines[0], "extra AAAA", *lines[1:]]) + "\n\n" + text,
         "an extra line, which nobody checks",
     )
     yield proof.replace("@v1", "@v2", 1), "another format"
-    yield head.rstrip("=") + "\n\n" + text, "base64 without padding"
 
 
 def _consistency() -> list[Vector]:

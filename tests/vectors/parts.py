@@ -5,12 +5,14 @@ from __future__ import annotations
 import base64
 from typing import Any
 
+from coincurve import PublicKey
+
 from ledger_service import commitments, entries
 from ledger_service.eip712 import Struct
 from ledger_service.entries import Domain
 from ledger_service.log.checkpoint import LogKey
 from ledger_service.log.cosignature import WitnessKey
-from ledger_service.signing import Wallet
+from ledger_service.signing import Wallet, address_of
 from tests.verify.world import CHAIN_ID, LOG_ADDRESS, NOW, seeded
 
 Vector = dict[str, Any]
@@ -27,6 +29,7 @@ WITNESSES = tuple(
 )
 TIME = NOW
 L = 2**252 + 27742317777372353535851937790883648493
+HIGH_BIT = 1 << 255
 N = 0xFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFEBAAEDCE6AF48A03BBFD25E8CD0364141
 
 
@@ -52,11 +55,25 @@ def canonical(value: Any) -> str:
     return commitments.canonical(value).decode()
 
 
-def high_s(signature: bytes) -> bytes:
-    """The other signature of the same key and message: n − s, which nobody may take."""
+def negated(signature: bytes) -> bytes:
+    """The other parity, and as much of n - s as 255 bits hold: what a careless conversion makes of it."""
     last = int.from_bytes(signature[32:], "big")
-    parity, s = last >> 255, last & (1 << 255) - 1
-    return signature[:32] + (N - s | (1 - parity) << 255).to_bytes(32, "big")
+    parity, s = last >> 255, last & HIGH_BIT - 1
+    return signature[:32] + ((N - s) % HIGH_BIT | (1 - parity) * HIGH_BIT).to_bytes(32, "big")
+
+
+def high_s(digest: bytes) -> tuple[bytes, str]:
+    """A signature of a digest whose s is just in the upper half of the order, and the address that it
+    recovers to where nobody looks at that: any r and s are somebody's, and few high s fit in 255 bits."""
+    s = (N // 2 + 1).to_bytes(32, "big")
+    for number in range(100):
+        r = seeded(f"r {number}")
+        try:
+            key = PublicKey.from_signature_and_message(r + s + b"\x00", digest, hasher=None)
+        except Exception:
+            continue
+        return r + s, address_of(key)
+    raise AssertionError("every second r is the x of a point")
 
 
 def unreduced(signature: bytes) -> bytes:
