@@ -49,31 +49,16 @@ class Chain:
         return Chain(client, log, contracts.CampaignEscrow(artifacts, facts.escrow))
 
     def heads(self, copy: Copy) -> list[Head]:
-        """Every head that is final on the chain, compared with the copied log.
+        """Every head that is final on the chain.
 
         Raises:
-            Conflict: one is larger: what is between was acknowledged, and a log without it would be a fork.
-            VerificationError: one is another log's, or the chain contradicts itself.
+            VerificationError: the chain contradicts itself.
             Unavailable: the operator's last transactions are not final yet, or the node does not answer.
         """
         self._check_nothing_under_way(copy.facts.operator)
         first = min((one.block_number for one in self._deployment(copy)), default=0)
         reader = ChainReader(self.client, first)
-        found = list(read_history(reader, self.log.address).heads)
-        for head in found:
-            if head.size > copy.head.size:
-                raise Conflict(
-                    f"the chain has a head of {head.size} entries, this copy {copy.head.size}: a log that "
-                    "goes on from here would contradict it; restore from a newer copy"
-                )
-            expected = copy.root(head.size)
-            if expected != head.root:
-                raise VerificationError(
-                    f"root of the anchored head of {head.size} entries",
-                    expected="0x" + expected.hex(),
-                    found="0x" + head.root.hex(),
-                )
-        return found
+        return list(read_history(reader, self.log.address).heads)
 
     def _check_nothing_under_way(self, operator: str) -> None:
         final = self.client.transaction_count(operator, self.client.finalized().number)
@@ -110,6 +95,28 @@ class Chain:
             progress(report.read_to, report.read_to + report.behind)
             if not report.behind:
                 return
+
+
+def check_heads(copy: Copy, heads: list[Head]) -> None:
+    """Compare the heads on the chain with the copied log.
+
+    Raises:
+        Conflict: one is larger: what is between was acknowledged, and a log without it would be a fork.
+        VerificationError: one is another log's.
+    """
+    for head in heads:
+        if head.size > copy.head.size:
+            raise Conflict(
+                f"the chain has a head of {head.size} entries, this copy {copy.head.size}: a log that goes "
+                "on from here would contradict it; restore from a newer copy"
+            )
+        expected = copy.root(head.size)
+        if expected != head.root:
+            raise VerificationError(
+                f"root of the anchored head of {head.size} entries",
+                expected="0x" + expected.hex(),
+                found="0x" + head.root.hex(),
+            )
 
 
 @contextmanager

@@ -13,7 +13,7 @@ from ledger_service.fsck.database import check_database
 from ledger_service.fsck.known import Known
 from ledger_service.fsck.report import Report
 from ledger_service.heads import Head
-from ledger_service.restore.chain import Chain, restore_intents
+from ledger_service.restore.chain import Chain, check_heads, restore_intents
 from ledger_service.restore.copy import Copy, unhex
 from ledger_service.restore.opened import Openings
 from ledger_service.restore.rows import restore_log, restore_plain, restore_state
@@ -73,7 +73,10 @@ def restore(
     """
     with store.engine.begin() as connection:
         refuse_used(connection)
-    left_out = _lacking(copy)
+    try:
+        left_out = _lacking(copy)
+    except (KeyError, TypeError) as error:
+        raise BadInput(f"a campaign of the copy has another form: {error!r}") from error
     if left_out and not partial:
         named = ", ".join("0x" + campaign.hex() for campaign in left_out)
         raise BadInput(
@@ -81,9 +84,13 @@ def restore(
             "--partial builds a service without them"
         )
     heads = chain.heads(copy)
+    check_heads(copy, heads)
     upgrade(store.engine)
     with store.begin() as uow:
-        queued = _build(uow, copy, chain, heads, frozenset(left_out), progress)
+        try:
+            queued = _build(uow, copy, chain, heads, frozenset(left_out), progress)
+        except (KeyError, TypeError, ValueError, AttributeError) as error:
+            raise BadInput(f"a line of the copy has another form: {error!r}") from error
         report = _check(uow, store, copy, heads, frozenset(left_out), progress)
     return Restored(report, copy.key.name, len(heads), tuple(queued), tuple(left_out))
 

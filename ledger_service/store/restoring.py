@@ -22,9 +22,10 @@ from sqlalchemy import (
 )
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.dialects.postgresql import insert as upsert
+from sqlalchemy.exc import DataError, IntegrityError, OperationalError, StatementError
 
 from ledger_service.eip712 import Struct, layout
-from ledger_service.errors import Conflict
+from ledger_service.errors import BadInput, Conflict
 from ledger_service.store import chain_tables, tables
 from ledger_service.store.chain import Lane
 from ledger_service.store.integrity import Snapshot
@@ -77,12 +78,21 @@ class Restoring:
         _promises.create(self.connection)
 
     def add(self, name: str, rows: Sequence[Mapping[str, Any]]) -> None:
-        """Insert rows; one that is there already is left as it is."""
+        """Insert rows; one that is there already is left as it is.
+
+        Raises:
+            BadInput: a row that the table does not take.
+        """
         if rows:
             table = metadata.tables[name]
             known = [column.name for column in table.primary_key]
             fresh = upsert(table).on_conflict_do_nothing(index_elements=known)
-            self.connection.execute(fresh, list(rows))
+            try:
+                self.connection.execute(fresh, list(rows))
+            except (OperationalError, DataError, IntegrityError):
+                raise
+            except StatementError as error:
+                raise BadInput(f"a row of {name} that is none: {error.orig}") from error
 
     def promise(self, rows: Sequence[Mapping[str, Any]]) -> None:
         """Keep what was promised for labels."""

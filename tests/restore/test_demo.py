@@ -9,7 +9,7 @@ from pathlib import Path
 from scripts.demo_job.job import Demo
 from tests.demo_job.conftest import place as place
 from tests.demo_job.conftest import processes_of
-from tests.restore.demo import Interrupted, crowdledger, lines, lose_database, mirror_anchored
+from tests.restore.demo import Interrupted, crowdledger, lines, lose_database, mirror_anchored, serving
 
 ITEMS, LABELS_PER_ITEM = 16, 4
 # What a mirror has of each campaign, which has to be the same before and after, byte for byte.
@@ -40,6 +40,12 @@ def test_a_campaign_goes_on_after_the_database_was_lost_and_restored(place: Path
         again = crowdledger("restore", before, "--state", state, status=2)
         assert "restore into an empty one" in again
         mirror_anchored(state, after)
+        with serving(state):
+            port = json.loads((state / "run" / "chain.json").read_text())["port"]
+            rpc = f"http://127.0.0.1:{port}"
+            found = json.loads(crowdledger("fsck", "--state", state, "--rpc", rpc, "--json"))
+            assert found["not_checked"] == []
+            assert found["checked"]["chain"] == found["checked"]["anchors"] >= 1
 
     job = Interrupted(place, ITEMS, LABELS_PER_ITEM, 0.4, lose_and_restore)
     summary = job.run()

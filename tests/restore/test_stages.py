@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 from sqlalchemy import Engine, text
 
-from ledger_service.flow import assign, infer, review, settle
-from tests.conftest import new_database
+from ledger_service.flow import assign, infer, repost, review, settle
+from ledger_service.store.chain import Attempt
 from tests.flow.world import Ask, World, seeded, wallet
 from tests.fsck.conftest import lived
 from tests.fsck.paid import anchored, deployed, paid_campaign, posted
@@ -117,6 +117,14 @@ def void(world: World) -> Ask:
     return ask
 
 
+def reposted(world: World) -> Ask:
+    """Void, and queued anew by its operator."""
+    ask = void(world)
+    with world.store.begin() as uow:
+        repost.repost(uow, world.ledger, ask.campaign)
+    return ask
+
+
 def settled(world: World) -> Ask:
     ask = payable(world)
     anchored(world)
@@ -152,7 +160,7 @@ def without_work(world: World) -> None:
 
 STAGES: list[Stage] = [
     lambda world: None, drafted, published, opened, matched, half_labelled, labelled, reviewed, inferred,
-    payable, queued, pending, void, settled, finished, parts, without_work, paid_campaign, lived,
+    payable, queued, pending, void, reposted, settled, finished, parts, without_work, paid_campaign, lived,
 ]  # fmt: skip
 
 
@@ -161,12 +169,6 @@ def world(database: Engine) -> Iterator[World]:
     made = World(database)
     yield made
     made.store.close()
-
-
-@pytest.fixture
-def empty(server_url: str) -> Iterator[Engine]:
-    with new_database(server_url) as made:
-        yield made
 
 
 @pytest.mark.parametrize("stage", STAGES, ids=lambda stage: stage.__name__)
@@ -205,3 +207,46 @@ def test_what_was_erased_stays_erased(world: World, empty: Engine, tmp_path: Pat
         assert again.result.report.erased == 18
         rows, rows_again = dump(world.engine), dump(empty)
         assert rows_again["labels"] == rows["labels"]
+
+
+def test_what_never_arrived_is_queued_again(world: World, empty: Engine, tmp_path: Path) -> None:
+    deployed(world)
+    ask = queued(world)
+    mirror_world(world, tmp_path / "copy")
+    with restored(world, tmp_path / "copy", empty) as again:
+        assert again.result.queued == (f"post:{ask.campaign.hex()}:1",)
+        with world.store.begin() as uow, again.world.store.begin() as uow_again:
+            before = uow.intents.get(world.ledger.lane, again.result.queued[0])
+            after = uow_again.intents.get(world.ledger.lane, again.result.queued[0])
+        assert (after.to, after.data, after.state) == (before.to, before.data, "QUEUED")
+
+
+def test_a_fee_that_was_not_collected_is_asked_for_again(world: World, empty: Engine, tmp_path: Path) -> None:
+    deployed(world)
+    ask = settled(world)
+    mirror_world(world, tmp_path / "copy")
+    with restored(world, tmp_path / "copy", empty) as again:
+        assert again.result.queued == (f"fee:{ask.campaign.hex()}:1",)
+
+
+def test_what_was_sent_after_the_copy_is_not_sent_again(world: World, empty: Engine, tmp_path: Path) -> None:
+    """The payroll was queued when the copy was made; then it was posted, and settled by somebody."""
+    deployed(world)
+    ask = queued(world)
+    mirror_world(world, tmp_path / "copy")
+    lane, key = world.ledger.lane, f"post:{ask.campaign.hex()}:1"
+    with world.store.begin() as uow:
+        row, nonce = uow.payouts.payroll(ask.campaign), uow.intents.next_nonce(lane)
+        assert row is not None
+        assert nonce is not None
+        sent = Attempt(seeded("posted"), 1, b"", 1, 1, 1, 0)
+        assert uow.intents.take(uow.intents.get(lane, key), nonce, sent)
+    name = "0x" + ask.campaign.hex()
+    world.event("Posted", id=name, epoch="1", root="0x" + row.root.hex(), evidence=str(row.evidence))
+    world.event("Settled", id=name, epoch="1")
+    with restored(world, tmp_path / "copy", empty) as again, again.world.store.begin() as uow:
+        assert again.world.state(ask) == "settled"
+        assert again.result.queued == (f"fee:{ask.campaign.hex()}:1",)
+        assert uow.intents.next_nonce(lane) == nonce + 1
+        assert uow.intents.newest_try(lane, key) is None
+        assert uow.payouts.payroll(ask.campaign) == row
