@@ -41,8 +41,7 @@ def verify_bundle(
 ) -> Verdict:
     """Prove one bundle, from cryptography alone.
 
-     1. The file is one bundle: canonical JSON of the known format and kind, with the roles and openings of
-        its kind and nothing else.
+     1. The file is one bundle: canonical JSON of a known kind, with its roles and openings and nothing else.
      2. It names the log key and the ProvenanceLog address that the caller trusts, where the caller named any,
         as option or in the policy; its witnesses are different keys.
      3. All its proofs carry one checkpoint, which the log's key and then each of its witnesses signed, and no
@@ -57,7 +56,7 @@ def verify_bundle(
         raw: the bundle, without a newline at its end.
         log_key: the C2SP vkey that the log must have; None takes the bundle's word for it, and says so.
         log_address: the ProvenanceLog's address that the signatures must be made for.
-        policy: which logs and witnesses to trust; None asks for no cosignature, and says so.
+        policy: which logs and witnesses to trust; None asks for no cosignature.
         chain: where to look heads and payrolls up.
         memory: shared by the bundles of one run, so that what they have in common is checked once.
     Raises:
@@ -69,12 +68,16 @@ def verify_bundle(
     case = _prove_log(bundle, log_key, log_address, policy, memory or Memory())
     verify = labels.verify_label if bundle.kind == bundles.LABEL else payments.verify_payment
     facts = _log_facts(case, policy) | verify(case)
-    notes = [] if log_key is not None or (policy is not None and policy.logs) else [KEY_NOTE]
-    notes += [] if policy is not None else [POLICY_NOTE]
-    notes += _check_chain(case, chain)
+    notes = _unpinned(log_key, policy) + _check_chain(case, chain)
     if bundle.kind == bundles.LABEL and not bundle.judged:
         notes.append(UNJUDGED_NOTE)
     return Verdict(bundle.kind, facts, _steps(bundle, chain), tuple(notes))
+
+
+def _unpinned(log_key: str | None, policy: Policy | None) -> list[str]:
+    """What the caller has left to the bundle's word."""
+    notes = [] if log_key is not None or (policy is not None and policy.logs) else [KEY_NOTE]
+    return notes if policy is not None else [*notes, POLICY_NOTE]
 
 
 def _parse(raw: bytes) -> Bundle:
