@@ -80,6 +80,7 @@ class Cosigning:
     ) -> None:
         self._store, self._policy, self._monotonic = store, policy, monotonic
         _check(policy, store.log_key.verifier)
+        self._round = self._begin()
         self._witnesses = {
             witness.key: _Asked(WitnessClient(witness.key, witness.url, deadline=DEADLINE_SECONDS))
             for witness in policy.witnesses
@@ -87,7 +88,6 @@ class Cosigning:
         }
         self._pool = futures.ThreadPoolExecutor(len(self._witnesses), "witness")
         self._quorum = True  # until a head had to be shown without
-        self._round = self._begin()
 
     def close(self) -> None:
         """End; what witnesses are being asked is waited for."""
@@ -199,7 +199,7 @@ class Cosigning:
             uow.log.publish(current.cosigned())
         # Crash here, after the commit: the next start begins with this head and these lines.
         current.shown = len(current.lines)
-        if quorum != self._quorum:
+        if quorum != self._quorum and (quorum or late):
             self._quorum = quorum
             words = "again with" if quorum else "without"
             _log.warning("heads are shown %s the quorum of %s", words, _name(self._policy))

@@ -120,7 +120,9 @@ def until(cosigning: Cosigning, done: Callable[[], bool], seconds: float = 15.0)
             time.sleep(0.01)
 
 
-def test_a_head_is_shown_once_the_quorum_has_cosigned_it(store: Store, around: Surroundings) -> None:
+def test_a_head_is_shown_once_the_quorum_has_cosigned_it(
+    store: Store, around: Surroundings, caplog: pytest.LogCaptureFixture
+) -> None:
     policy = around.policy("all", 1, 2, 3)
     cosigning = around.start(store, policy)
     for count in (1, 5, 250, 300):
@@ -129,6 +131,7 @@ def test_a_head_is_shown_once_the_quorum_has_cosigned_it(store: Store, around: S
         witnessed = open_under_policy(shown(store).checkpoint, parse_policy(policy), LOG.verifier)
         assert (witnessed.checkpoint.size, witnessed.checkpoint.root) == (head.size, head.root)
         assert set(shown(store).witnesses) == {str(key(number).verifier) for number in (1, 2, 3)}
+    assert not caplog.records
 
 
 def test_until_then_the_head_before_is_shown(store: Store, around: Surroundings) -> None:

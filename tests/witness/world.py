@@ -90,6 +90,7 @@ class SmallLog:
 
 class _Quiet(SimpleHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
+    disable_nagle_algorithm = True  # else each body waits 40 ms for the acknowledgement of its head
 
     def log_message(self, *_: object) -> None:
         """Nothing on standard error."""
