@@ -10,13 +10,13 @@ import struct
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from hashlib import sha256
 from typing import Any, cast
 
 import psycopg
 from sqlalchemy import Connection
 
 from ledger_service.errors import Conflict, Unavailable
-from ledger_service.log.hashing import leaf_hash
 from ledger_service.log.tiles import Edge, Tiles
 
 _HEAD = "SELECT size, root FROM log_head WHERE id = 1 FOR UPDATE"
@@ -33,9 +33,8 @@ _NEW_HEAD = "UPDATE log_head SET size = %b, root = %b, checkpoint = %b WHERE id 
 # number of fields, and each field after its length; -1 ends it.
 _COPY_BEGIN = b"PGCOPY\n\xff\r\n\0" + bytes(8)
 _COPY_END = b"\xff\xff"
-_ROW = struct.Struct("!hiqi32s")
-_LENGTH = struct.Struct("!i")
-_PIECE = 256  # rows
+_ROW = "!hiqi32si{kind}si"
+_FIRST_PIECE, _PIECE = 64, 256  # rows; the first is small, so that the server begins soon
 
 Cursor = psycopg.Cursor[Any]
 
@@ -55,11 +54,26 @@ class Change:
 
 def copy_rows(rows: Sequence[RawEntry], leaves: Sequence[bytes], first: int) -> bytes:
     """Entries with their leaf hashes as rows of the binary COPY, the first of them with index `first`."""
-    kinds = {kind: _field(kind.encode()) for kind in {kind for kind, _ in rows}}
-    parts = []
+    kinds = {kind: _head_of_row(kind.encode()) for kind in {kind for kind, _ in rows}}
+    parts: list[bytes] = []
     for index, (leaf, (kind, raw)) in enumerate(zip(leaves, rows, strict=True), first):
-        parts += [_ROW.pack(4, 8, index, 32, leaf), kinds[kind], _LENGTH.pack(len(raw)), raw]
+        pack, name = kinds[kind]
+        parts += (pack(4, 8, index, 32, leaf, len(name), name, len(raw)), raw)
     return b"".join(parts)
+
+
+def _head_of_row(kind: bytes) -> tuple[Callable[..., bytes], bytes]:
+    """What packs all of a row but the entry's bytes, and the kind that it packs."""
+    return struct.Struct(_ROW.format(kind=len(kind))).pack, kind
+
+
+def _pieces(count: int) -> Iterator[tuple[int, int]]:
+    """(start, end) of the pieces in which rows are sent."""
+    start = 0
+    while start < count:
+        end = min(count, start + (_PIECE if start else _FIRST_PIECE))
+        yield start, end
+        start = end
 
 
 class Bulk:
@@ -108,15 +122,13 @@ class Bulk:
         """Send the rows piece by piece: while the server takes one in, the next is made here, and at last the
         tree and its signature."""
         leaves: list[bytes] = []
-        begin = _COPY_BEGIN
         with cursor.copy(_ENTRIES) as copy:
-            for start in range(0, len(rows), _PIECE):
-                piece = rows[start : start + _PIECE]
-                fresh = [leaf_hash(raw) for _, raw in piece]
-                end = _COPY_END if start + _PIECE >= len(rows) else b""
-                copy.write(begin + copy_rows(piece, fresh, before.size + start) + end)
+            for start, end in _pieces(len(rows)):
+                piece = rows[start:end]
+                fresh = [sha256(b"\x00" + raw).digest() for _, raw in piece]  # RFC 6962, 2.1
+                data = copy_rows(piece, fresh, before.size + start)
+                copy.write((b"" if start else _COPY_BEGIN) + data + (_COPY_END if end == len(rows) else b""))
                 leaves += fresh
-                begin = b""
             edge, tiles = before.extend(leaves)
             return Change(edge, tiles, sign(edge))
 
@@ -131,7 +143,3 @@ class Bulk:
             except psycopg.OperationalError as error:
                 self._connection.invalidate(error)
                 raise Unavailable("the database does not answer") from error
-
-
-def _field(value: bytes) -> bytes:
-    return _LENGTH.pack(len(value)) + value

@@ -127,7 +127,7 @@ class Log:
             Conflict: one of the entries is already in the log, or there twice.
             BadInput: an entry is longer than 65,535 bytes.
         """
-        if any(len(raw) > tiles.MAX_ENTRY_BYTES for _, raw in rows):
+        if rows and max(map(len, [raw for _, raw in rows])) > tiles.MAX_ENTRY_BYTES:
             raise BadInput(f"an entry has at most {tiles.MAX_ENTRY_BYTES} bytes")
         bulk = Bulk(self._connection)
         before = self._edge(bulk)
