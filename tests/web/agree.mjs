@@ -4,6 +4,7 @@
 //   {"ask": "recover", "digest": base64, "signature": base64}                    → address, or null
 //   {"ask": "ed25519", "key": base64, "signature": base64, "message": base64}    → true or false
 //   {"ask": "canonical", "raw": base64}                                          → true or false
+//   {"ask": "key", "text": string, "kind": 1 or 4}                               → whether it is a verifier key
 //   {"ask": "policy", "raw": base64, "cosigned": [vkey]}                         → whether it is satisfied, or null
 //   {"ask": "entry", "raw": base64, "domain": {…}}     → {"kind", "struct", "leaf", "digest", "signer"}, or null
 //   {"ask": "note", "text": string, "logKey", "witnesses"}                       → {"size", "root", "times"}, or null
@@ -49,6 +50,7 @@ const answers = {
   recover: (q) => unless(null, () => recover(bytes(q.digest), bytes(q.signature))),
   ed25519: ({ key, signature, message }) => holdsEd25519(bytes(key), bytes(signature), bytes(message)),
   canonical: ({ raw }) => unless(false, () => parseCanonical(bytes(raw)) !== undefined),
+  key: ({ text, kind }) => unless(false, () => Boolean(parseKey(text, kind))),
   policy: ({ raw, cosigned }) => unless(null, () => satisfied(parsePolicy(bytes(raw)), new Set(cosigned))),
   entry: ({ raw, domain }) =>
     unless(null, () => {

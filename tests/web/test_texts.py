@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import random
 from collections.abc import Iterator
@@ -12,6 +13,7 @@ import pytest
 from ledger_service import commitments, entries
 from ledger_service.entries import ENTRY_TYPES, Domain
 from ledger_service.errors import BadInput
+from ledger_service.log import note
 from ledger_service.log.policy import parse_policy
 from ledger_service.signing import Wallet
 from tests.verify.world import seeded
@@ -89,6 +91,45 @@ def test_the_same_json_is_canonical_in_both() -> None:
     theirs = ask({"ask": "canonical", "raw": b64(raw)} for raw in texts)
     assert [raw for raw, a, b in zip(texts, ours, theirs, strict=True) if a != b] == []
     assert 1000 < sum(ours) < len(texts) - 1000
+
+
+def odd_keys() -> Iterator[str]:
+    """Verifier keys with every character in their name that may be a space somewhere; and spoilt ones."""
+    public = note.public_key(seeded("a key"))
+    for code in (*range(0x3100), 0xD800, 0xDFFF, 0xFEFF, 0xFFFD, 0x1F600):
+        name = f"a{chr(code)}b"
+        whole = note.ED25519 + public
+        digest = hashlib.sha256(name.encode("utf-8", "surrogatepass") + b"\n" + whole).digest()
+        yield f"{name}+{digest[:4].hex()}+{b64(whole)}"
+    for size in (0, 1, 31, 33, 1312):
+        for kind in (b"\x01", b"\x02", b"\x04", b"\x06", b""):
+            yield note.format_vkey("name", kind, b"k" * size)
+    sound = note.format_vkey("name", note.ED25519, public)
+    yield from (
+        sound,
+        sound.upper(),
+        sound[:-1],
+        sound + "=",
+        sound.replace("+", "++", 1),
+        sound.replace("+", " ", 1),
+    )
+    yield from ("", "+", "++", "name", "name+", "name+00000000", "+00000000+AQ==", sound + "\n", " " + sound)
+
+
+def is_key(text: str, kind: bytes) -> bool:
+    try:
+        note.parse_vkey(text, kind)
+    except BadInput:
+        return False
+    return True
+
+
+def test_the_same_texts_are_verifier_keys_in_both() -> None:
+    cases = [(text, kind) for text in odd_keys() for kind in (note.ED25519, note.COSIGNATURE_ED25519)]
+    ours = [is_key(text, kind) for text, kind in cases]
+    theirs = ask({"ask": "key", "text": text, "kind": kind[0]} for text, kind in cases)
+    assert [case for case, a, b in zip(cases, ours, theirs, strict=True) if a != b] == []
+    assert 0x3000 < sum(ours) < 0x3100
 
 
 def odd_policies() -> Iterator[bytes]:
