@@ -7,7 +7,7 @@ import re
 import threading
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import pytest
 import uvicorn
@@ -15,6 +15,8 @@ from fastapi import FastAPI, Response
 from fastapi.testclient import TestClient
 
 from api import problems, verify_page, web_files
+from api.app import create_app
+from ledger_service.service import Service
 from tests.verify.world import World
 from tests.web.javascript import PACKAGES, needs_packages
 from tests.web.mutations import WITNESSES
@@ -59,6 +61,12 @@ def test_every_file_that_the_page_names_is_there_and_may_be_kept_for_ever(client
         assert "immutable" in found.headers["cache-control"]
         assert found.headers["x-content-type-options"] == "nosniff"
         assert found.headers["content-type"].startswith(("text/javascript", "text/css"))
+
+
+def test_the_service_serves_the_page() -> None:
+    needs_packages()
+    with TestClient(create_app(cast(Service, None))) as whole:  # the page asks nothing of the service
+        assert whole.get(verify_page.PATH).text == web_files.load().page
 
 
 def test_the_page_may_load_nothing_of_others_and_run_nothing_inline_but_its_import_map(
