@@ -8,10 +8,12 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from ledger_service.audit.source import MAX_LOG_SIZE
+from ledger_service.commitments import canonical
 from ledger_service.errors import Refused, Unavailable, VerificationError
 from ledger_service.log.checkpoint import Checkpoint, VerifierKey, open_checkpoint
 from ledger_service.log.follow import Behind, Follower, Fork
 from ledger_service.log.policy import Policy, open_under_policy
+from ledger_service.mirror import evidence
 from ledger_service.monitor.alarms import Alarm, Kind
 from ledger_service.monitor.look import Look
 
@@ -89,7 +91,7 @@ def _extends(look: Look, follower: Follower, old: Checkpoint | None, head: Check
         if old is not None:
             follower.check_extends(old, head)
     except Fork as error:
-        forked(look, error, "the log", note)
+        forked(look, error, "the log", look.state.get(NOTE) or "", note)
     except Behind:
         _behind(look, follower, old or head, head, note)
     except VerificationError as error:
@@ -114,7 +116,7 @@ def _behind(look: Look, follower: Follower, old: Checkpoint, head: Checkpoint, n
     try:
         follower.check_extends(head, old)
     except Fork as error:
-        forked(look, error, "the log", note)
+        forked(look, error, "the log", note, look.state.get(NOTE) or "")
         return
     except (Refused, Unavailable, VerificationError) as error:
         look.miss(f"whether the smaller head belongs to the log is not known: {error}")
@@ -152,7 +154,7 @@ def _compare(
     try:
         follower.check_extends(theirs, head)
     except Fork as error:
-        forked(look, error, place, note)
+        forked(look, error, place, note, look.state.get(NOTE) or "")
     except VerificationError as error:
         wrong_tiles(look, error, look.state.get(NOTE) or "")
 
@@ -209,14 +211,12 @@ def wrong_tiles(look: Look, error: VerificationError, note: str) -> None:
         look.stand(alarm)
 
 
-def forked(look: Look, error: Fork, place: str, note: str) -> None:
-    """Keep both notes, and say so."""
-    files = (
-        look.state.evidence("note-ours", look.state.get(NOTE) or ""),
-        look.state.evidence("note-theirs", note),
-    )
+def forked(look: Look, error: Fork, place: str, old: str, new: str) -> None:
+    """Keep what proves it, and say so; `old` and `new` are the signed notes of the error's two heads."""
+    proof = canonical(evidence.of(error, old, new).to_json()).decode() + "\n"
     digest = hashlib.sha256(error.old.text().encode() + error.new.text().encode()).hexdigest()[:16]
     words = f"{place} shows another history of this log: {error}"
+    files = (look.state.evidence("fork", proof),)
     alarm = Alarm(Kind.FORK, f"fork:{digest}", words, None, "", error.expected, error.found, files)
     with look.state.transaction():
         look.alarm(alarm)

@@ -13,7 +13,6 @@ from __future__ import annotations
 import fcntl
 import hashlib
 import json
-import os
 import sqlite3
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -22,6 +21,7 @@ from types import TracebackType
 
 from ledger_service.commitments import Json
 from ledger_service.errors import BadInput, Conflict
+from ledger_service.local.state import write_whole
 from ledger_service.monitor.alarms import Alarm, Kept
 
 # A hostile log can hold any number of bad entries; the alarm that follows this many says so.
@@ -88,6 +88,8 @@ class State:
         try:
             fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
             self.sql = _open(self.folder / "monitor.db")
+            for left in (self.folder / "evidence").glob(".*"):  # what a crash left half-written
+                left.unlink()
         except BlockingIOError as error:
             self._lock.close()
             raise Conflict(f"another monitor uses {self.folder}") from error
@@ -210,13 +212,7 @@ class State:
         path = self.folder / "evidence" / f"{name}-{hashlib.sha256(raw).hexdigest()[:16]}"
         if not path.is_file():
             path.parent.mkdir(exist_ok=True)
-            beside = path.with_name(path.name + ".new")
-            with beside.open("wb") as file:
-                file.write(raw)
-                file.flush()
-                os.fsync(file.fileno())
-            os.replace(beside, path)
-            _sync(path.parent)
+            write_whole(path, raw)
         return f"evidence/{path.name}"
 
 
@@ -244,11 +240,3 @@ def _open(path: Path) -> sqlite3.Connection:
 def _kept(row: tuple[int, int, str, int]) -> Kept:
     alarm: dict[str, Json] = json.loads(row[2])
     return Kept(row[0], row[1], alarm, row[3])
-
-
-def _sync(folder: Path) -> None:
-    handle = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ledger_service.errors import Unavailable
-from scripts.cli import arguments
+from scripts.cli import arguments, log_arguments
 from scripts.cli.chain_arguments import address, bytes32
 from scripts.cli.progress import progress_bar
 from scripts.cli.signals import ending_cleanly
@@ -62,6 +62,7 @@ def parser() -> argparse.ArgumentParser:
     made.add_argument("log", metavar="LOG_URL", help="the service, or a C2SP log of such entries")
     made.add_argument("--rpc", required=True, metavar="URL", help="a node of the chain, anybody's")
     _add_who(made)
+    log_arguments.add_trust(made)
     _add_trust(made)
     _add_limits(made)
     made.add_argument(
@@ -121,11 +122,9 @@ def _add_who(made: argparse.ArgumentParser) -> None:
 
 
 def _add_trust(made: argparse.ArgumentParser) -> None:
-    trust = made.add_argument_group("what to accept (else: what the log says when it is first looked at)")
-    trust.add_argument("--log-key", metavar="VKEY", help="the log's C2SP verifier key")
+    trust = made.add_argument_group("what else to accept, and whom to ask")
     trust.add_argument("--log-address", type=address, metavar="0x…", help="the ProvenanceLog contract")
     trust.add_argument("--escrow", type=address, metavar="0x…", help="the only CampaignEscrow contract")
-    trust.add_argument("--policy", type=Path, metavar="FILE", help="witnesses and quorum (C2SP tlog-policy)")
     trust.add_argument(
         "--witness", action="append", default=[], metavar="URL", help="a witness's monitoring prefix"
     )
@@ -217,7 +216,7 @@ def _started(given: argparse.Namespace, stack: ExitStack, voice: Voice) -> Monit
         identity=identity,
         me=Me(addresses, frozenset(given.session_key), frozenset(given.campaign)),
         own=own,
-        policy=_policy(given),
+        policy=log_arguments.policy(given),
         places=(*witnesses, *mirrors),
         limits=Limits(given.anchor_within, given.silence, given.payroll_within),
         first=given.from_block,
@@ -252,12 +251,6 @@ def _wallet(given: argparse.Namespace) -> Any:
     from ledger_service.audit.login import read_key
 
     return read_key(given.key) if given.key else None
-
-
-def _policy(given: argparse.Namespace) -> Any:
-    from ledger_service.log.policy import read_policy
-
-    return read_policy(given.policy) if given.policy else None
 
 
 def _webhook(given: argparse.Namespace, stack: ExitStack) -> Webhook | None:

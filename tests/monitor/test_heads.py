@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import json
 import sqlite3
 from dataclasses import replace
 from pathlib import Path
@@ -14,6 +15,7 @@ from ledger_service.heads import ANCHORED
 from ledger_service.log.checkpoint import LogKey, open_checkpoint, sign_checkpoint
 from ledger_service.log.cosignature import WitnessKey, with_lines
 from ledger_service.log.policy import parse_policy
+from ledger_service.mirror.evidence import Evidence, check_fork
 from ledger_service.monitor.look import Limits
 from ledger_service.monitor.papers import HttpPapers, WitnessPrefix
 from tests.audit.builder import Builder, seeded
@@ -40,7 +42,10 @@ def test_a_fork_is_found_with_both_signed_heads(watched: Watched, made: Builder,
     publish(other(made), watched.folder, size)
     watched.look(60)
     (alarm,) = [one for one in watched.alarms() if one["kind"] == "fork"]
-    ours, theirs = (open_checkpoint(note, made.log_key.verifier) for note in evidence(watched, alarm))
+    (text,) = evidence(watched, alarm)
+    proof = Evidence.from_json(json.loads(text))
+    check_fork(proof, made.log_key.verifier)
+    ours, theirs = (open_checkpoint(note, made.log_key.verifier) for note in (proof.old, proof.new))
     assert ours.root == made.tree.root(150)
     assert theirs.root == other(made).tree.root(theirs.size)
 
