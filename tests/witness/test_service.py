@@ -13,7 +13,7 @@ import pytest
 from sqlalchemy import Engine
 
 from ledger_service.audit.http import HttpSource
-from ledger_service.errors import VerificationError
+from ledger_service.errors import BadInput, VerificationError
 from ledger_service.flow.prove import Prover
 from ledger_service.log.checkpoint import open_checkpoint
 from ledger_service.log.cosignature import CosignerKey, open_cosignatures
@@ -141,3 +141,31 @@ def test_a_head_is_cosigned_within_two_seconds(world: World, tmp_path: Path) -> 
             until(lambda size=size: satisfied(service, policy, size))  # type: ignore[misc]
             waits.append(time.monotonic() - started)
     assert sorted(waits)[98] < TWO_SECONDS
+
+
+def test_without_a_policy_again_every_head_is_shown(world: World, tmp_path: Path) -> None:
+    with ExitStack() as stack:
+        one = witness(stack, tmp_path, 1, world)
+        path, policy = policy_of([one], "all", tmp_path, world)
+        size = grow(world.store, 3).size
+        with serving(world, tmp_path, path) as service:
+            until(lambda: satisfied(service, policy, size))
+            one.kill()
+        with serving(world, tmp_path, None) as service:
+            head = grow(world.store, 3)
+            assert shown(service) == head.checkpoint
+    with serving(
+        world, tmp_path, path
+    ) as service:  # the witness is still gone; nothing that was shown is lost
+        assert shown(service) == head.checkpoint
+
+
+@pytest.mark.parametrize("text", [None, b"", b"quorum none\n", b"witness w\n"])
+def test_a_policy_that_is_none_is_refused_at_the_start(
+    world: World, tmp_path: Path, text: bytes | None
+) -> None:
+    path = tmp_path / "policy.txt"
+    if text is not None:
+        path.write_bytes(text)
+    with pytest.raises(BadInput, match="policy"), serving(world, tmp_path, path):
+        pytest.fail("it serves")
