@@ -49,11 +49,10 @@ def verify_bundle(
      4. Every entry decodes to the type of its role, with nothing left over.
      5. Every entry is included under the checkpoint (RFC 9162, 2.1.3.2).
      6. and on: `label.verify_label` (to 13) or `payment.verify_payment` (to 11).
-    14. (12 for a payment) The chain has the bundle's id and holds this checkpoint's head; and the escrow
-        holds the payroll. Skipped without a chain.
+    14. (12 for a payment) The chain holds this checkpoint's head, and the escrow the payroll. Skipped without.
 
     Args:
-        raw: the bundle, without a newline at its end.
+        raw: the bundle, without a newline.
         log_key: the C2SP vkey that the log must have; None takes the bundle's word for it, and says so.
         log_address: the ProvenanceLog's address that the signatures must be made for.
         policy: which logs and witnesses to trust; None asks for no cosignature.
@@ -61,8 +60,7 @@ def verify_bundle(
         memory: shared by the bundles of one run, so that what they have in common is checked once.
     Raises:
         VerificationError: the first step that fails, by number, with the two values that differ.
-        BadInput: this is no bundle, and does not look like one that was tampered with.
-        Unavailable: the chain does not answer.
+        BadInput: no bundle, nor one that was tampered with. Unavailable: the chain does not answer.
     """
     bundle = _parse(raw)
     case = _prove_log(bundle, log_key, log_address, policy, memory or Memory())
