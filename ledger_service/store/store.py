@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import math
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import cached_property
 
-from sqlalchemy import Connection, Engine, create_engine
-from sqlalchemy.exc import DataError, IntegrityError, OperationalError
+import psycopg
+from sqlalchemy import Connection, Engine, create_engine, event
+from sqlalchemy.engine.interfaces import DBAPIConnection
+from sqlalchemy.exc import DataError, IntegrityError, InvalidatePoolError, OperationalError
+from sqlalchemy.pool import ConnectionPoolEntry
 
 from ledger_service.errors import BadInput, Conflict, Unavailable
 from ledger_service.log.checkpoint import LogKey
@@ -23,6 +28,10 @@ from ledger_service.store.payouts import Payouts
 from ledger_service.store.sessions import Sessions
 from ledger_service.store.vault import Vault
 from ledger_service.store.workers import Workers
+
+# A connection is asked whether it lives only when it has been idle for a while: each asking is a journey.
+_TRUSTED_SECONDS = 1.0
+_IDLE_SINCE = "idle since"
 
 
 class UnitOfWork:
@@ -148,6 +157,18 @@ def _our_errors() -> Iterator[None]:
 def connect(database_url: str) -> Engine:
     """An engine for a PostgreSQL URL (psycopg 3)."""
     # Bound values are content, statements and nonces: they stay out of error messages.
-    return create_engine(
-        database_url, pool_pre_ping=True, pool_size=10, max_overflow=10, hide_parameters=True
-    )
+    engine = create_engine(database_url, pool_size=10, max_overflow=10, hide_parameters=True)
+
+    def given_back(_: DBAPIConnection, record: ConnectionPoolEntry) -> None:
+        record.info[_IDLE_SINCE] = time.monotonic()
+
+    def taken(connection: DBAPIConnection, record: ConnectionPoolEntry, _: object) -> None:
+        if time.monotonic() - record.info.get(_IDLE_SINCE, math.inf) > _TRUSTED_SECONDS:
+            try:
+                engine.dialect.do_ping(connection)
+            except psycopg.Error as error:  # the server was restarted: then all connections are gone
+                raise InvalidatePoolError from error
+
+    event.listen(engine, "checkin", given_back)
+    event.listen(engine, "checkout", taken)
+    return engine
