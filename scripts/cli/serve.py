@@ -49,7 +49,30 @@ def parser() -> argparse.ArgumentParser:
         metavar="NAME",
         help="a name under which people reach the API",
     )
+    made.add_argument(
+        "--workers",
+        type=int,
+        metavar="N",
+        help="processes that answer requests (default: 1); each takes up to 20 connections to the database",
+    )
+    _add_log(made)
+    _add_money(made)
+    return made
+
+
+def _add_log(made: argparse.ArgumentParser) -> None:
+    """What the log is called, and who cosigns it."""
     made.add_argument("--origin", metavar="NAME", help="the log's name in its checkpoints")
+    made.add_argument(
+        "--witness-policy",
+        type=Path,
+        metavar="FILE",
+        help="who is to cosign the log's heads, and the quorum that readers are to see (C2SP tlog-policy)",
+    )
+
+
+def _add_money(made: argparse.ArgumentParser) -> None:
+    """What campaigns may pay in, what it costs, and when it is final."""
     made.add_argument("--arbiter", metavar="ADDRESS", help="who rules on disputes, in all campaigns")
     made.add_argument(
         "--token",
@@ -68,19 +91,6 @@ def parser() -> argparse.ArgumentParser:
         metavar="N",
         help="blocks until a block is final (default: the chain says)",
     )
-    made.add_argument(
-        "--workers",
-        type=int,
-        metavar="N",
-        help="processes that answer requests (default: 1); each takes up to 20 connections to the database",
-    )
-    made.add_argument(
-        "--witness-policy",
-        type=Path,
-        metavar="FILE",
-        help="who is to cosign the log's heads, and the quorum that readers are to see (C2SP tlog-policy)",
-    )
-    return made
 
 
 def run(argv: Sequence[str]) -> int:
