@@ -10,8 +10,8 @@ from ledger_service.errors import BadInput, VerificationError
 from ledger_service.fsck.known import Known
 from ledger_service.fsck.report import Difference, Report, same
 from ledger_service.heads import Head
-from ledger_service.log.checkpoint import Checkpoint, VerifierKey, open_checkpoint, read_unverified
-from ledger_service.log.cosignature import CosignerKey, open_cosignatures
+from ledger_service.log.checkpoint import Checkpoint, VerifierKey, read_unverified
+from ledger_service.log.cosignature import CosignerKey, open_exactly
 from ledger_service.store.integrity import Snapshot
 from ledger_service.store.metadata import metadata
 
@@ -65,25 +65,24 @@ def read_heads(snapshot: Snapshot, known: Known, report: Report) -> tuple[int, C
 
 
 def _check_note(table: str, key: str, row: Mapping[str, Any], log_key: VerifierKey | None) -> None:
+    """The note is of the row's head. Where the log's key is known, it has the log's line, one of each witness
+    in their order, and no other; and no witness's time in it is later than the latest that the row knows."""
     text, witnesses = row["checkpoint"], row.get("witnesses") or []
+    times: tuple[int, ...] = ()
     try:
+        keys = [CosignerKey.parse(vkey) for vkey in witnesses]
         if log_key is None:
             found = read_unverified(text)
         else:
-            found = open_checkpoint(text, log_key, only=not witnesses)
-        if witnesses:
-            _check_witnesses(text, [CosignerKey.parse(vkey) for vkey in witnesses])
+            found, times = open_exactly(text, log_key, keys)
     except (VerificationError, BadInput) as error:
         raise Difference(table, key, "checkpoint", "a signed head", error) from error
     expected = Checkpoint(found.origin if log_key is None else log_key.name, row["size"], row["root"])
     same(table, key, "checkpoint", expected, found)
-
-
-def _check_witnesses(text: str, keys: list[CosignerKey]) -> None:
-    named = [line.split(" ")[1] for line in text.split("\n\n", 1)[1].splitlines()][1:]
-    if len(open_cosignatures(text, keys)) != len(keys) or named != [key.name for key in keys]:
-        names = ", ".join(key.name for key in keys)
-        raise VerificationError("lines of witnesses", expected=names, found=", ".join(named) or "none")
+    for vkey, time in zip(witnesses, times, strict=False):
+        latest = (row.get("times") or {}).get(vkey, time)
+        if latest < time:
+            raise Difference(table, key, f"times, {vkey}", f"{time} or later", latest)
 
 
 def claim_events(snapshot: Snapshot, claims: Claims, report: Report) -> None:

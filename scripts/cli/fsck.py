@@ -134,14 +134,14 @@ def _embedded(given: Path | None) -> Iterator[str]:
     if not (state / "postgres").is_dir():
         raise BadInput(f"there is no database in {state}: name another with --state, or set DATABASE_URL")
     server = EmbeddedPostgres(prepare(state))
-    try:
-        with claimed(state):
-            try:
-                server.start()
-                yield server.url
-            finally:
-                server.stop()
-    except Conflict:  # somebody holds the directory: a service runs there, and its database with it
+    with ExitStack() as stack:
+        try:
+            stack.enter_context(claimed(state))
+        except Conflict:  # a service holds the directory, and its database runs
+            yield server.url
+            return
+        stack.callback(server.stop)
+        server.start()
         yield server.url
 
 

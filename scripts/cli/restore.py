@@ -102,7 +102,8 @@ def _keys(given: argparse.Namespace) -> Keys:
     from ledger_service.local.keys import load_or_make
     from ledger_service.local.state import prepare, write_whole
 
-    source, state = given.keys or given.state / "keys", given.state.expanduser()
+    state = given.state.expanduser()
+    source = given.keys or state / "keys"
     for name in ("operator", "log"):
         if not (source / f"{name}.key").is_file():
             raise BadInput(f"there is no {name}.key in {source}: without it, it would be another service")

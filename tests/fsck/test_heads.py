@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import json
 from dataclasses import replace
 
 import pytest
@@ -59,13 +60,17 @@ def test_a_shown_head_carries_its_witnesses_lines(life: Life) -> None:
     note = with_lines(head.checkpoint, lines)
     vkeys = ", ".join(f'"{witness.verifier}"' for witness in witnesses)
 
-    def shown(text: str, keys: str) -> str:
+    def shown(text: str, keys: str, time: int = 1_800_000_000) -> str:
+        times = json.dumps({str(witness.verifier): time for witness in witnesses}).replace(":", "\\:")
         return (
-            "INSERT INTO log_published (id, size, root, checkpoint, witnesses) "
-            f"SELECT 1, size, root, '{text}', '[{keys}]' FROM log_head"
+            "INSERT INTO log_published (id, size, root, checkpoint, witnesses, times) "
+            f"SELECT 1, size, root, '{text}', '[{keys}]', '{times}' FROM log_head"
         )
 
     assert life.check(shown(note, vkeys)).counts["log_published"] == 1
+    with pytest.raises(Difference) as early:
+        life.check(shown(note, vkeys, 1_799_999_999))
+    assert early.value.column == f"times, {witnesses[0].verifier}"
     for wrong in (
         shown(note, vkeys.split(", ")[0]),
         shown(with_lines(head.checkpoint, lines[::-1]), vkeys),
