@@ -96,8 +96,7 @@ class Cosigning:
             witness.client.close()
 
     def step(self) -> bool:
-        """Ask whoever can be asked, take what has come, show what can be shown; whether anything is under
-        way."""
+        """Ask, take what has come, show what can be shown; whether any witness is being asked."""
         self._next_round()
         self._ask()
         waiting = [asked.future for asked in self._witnesses.values() if asked.future is not None]

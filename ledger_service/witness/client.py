@@ -1,5 +1,4 @@
-"""Asking a witness for its cosignature (C2SP tlog-witness, add-checkpoint). Nothing that it answers is
-trusted."""
+"""Asking a witness for its cosignature (C2SP tlog-witness); nothing that it answers is trusted."""
 
 from __future__ import annotations
 

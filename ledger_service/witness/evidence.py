@@ -34,8 +34,7 @@ class Kept:
 
 
 class EvidenceFiles:
-    """Where evidence is kept. A flood of it fills nothing: each contradiction is kept once, up to a
-    number."""
+    """Where evidence is kept. A flood of it fills nothing: each thing is kept once, up to a number."""
 
     def __init__(self, state: Path) -> None:
         self._folder = state / FOLDER

@@ -96,6 +96,8 @@ class Monitor:
         self._clock, self._tell = clock, tell
         self._path = state / FOLDER / f"{origin_hash(self.origin)}.json"
         self._path.parent.mkdir(exist_ok=True)
+        for left in self._path.parent.glob(f".{self._path.name}-*"):  # what a crash left half-written
+            left.unlink()
         self._progress = self._load()
         self._told: set[str] = set()  # kinds of alarms, until all is well again
 
@@ -166,8 +168,7 @@ class Monitor:
         self._extends(seen, self._progress.note, head, note)
 
     def _look_back(self, head: Checkpoint, note: str, seen: Checkpoint, seen_note: str) -> None:
-        """A smaller head than one that was seen may be of another history: with its tiles that can be
-        proved."""
+        """A smaller head than one that was seen may be of another history: its tiles would prove that."""
         try:
             self._extends(head, note, seen, seen_note)
         except Misbehaves:
@@ -181,10 +182,8 @@ class Monitor:
             self._follower.check_extends(old, new)
         except Fork as fork:
             kept = None
-            if fork.proof or old.size in (
-                0,
-                new.size,
-            ):  # else the source broke off: the next look tries again
+            # Without a path where one is needed the source broke off: the next look tries again.
+            if fork.proof or old.size in (0, new.size):
                 evidence = Evidence(FORK, old_note, new_note, fork.root, fork.proof)
                 kept = self._witness.keep_fork(new.origin, evidence)
             raise Misbehaves(FORK, str(fork), str(kept.path) if kept else "") from fork

@@ -26,8 +26,7 @@ _NAME = re.compile(r"[0-9a-f]{64}")
 
 @dataclass(frozen=True, slots=True)
 class Record:
-    """A checkpoint that was cosigned: its head, when (seconds since 1970), and the signed note with our
-    line."""
+    """A checkpoint that was cosigned: its head, the time (seconds since 1970), and the note with our line."""
 
     head: Checkpoint
     time: int
