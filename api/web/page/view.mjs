@@ -50,7 +50,8 @@ export function article(verdict, where, kind) {
 function holding(verdict) {
   const sentences = proved(verdict).map((sentence) => element("p", {}, sentence));
   const { item_content: item } = verdict.facts;
-  const shown = item && IMAGE.test(item.image) ? [element("img", { src: item.image, alt: "The item that was labelled" })] : [];
+  const isPicture = typeof item?.image === "string" && IMAGE.test(item.image);
+  const shown = isPicture ? [element("img", { src: item.image, alt: "The item that was labelled" })] : [];
   const text = typeof item?.text === "string" ? [element("p", {}, `The item: ${item.text}`)] : [];
   const notes = verdict.notes.map((note) => element("li", {}, note));
   const open = element("details", {}, element("summary", {}, "All that is proved"), factList(verdict.facts));
@@ -83,7 +84,8 @@ function stepList(verdict, kind) {
     const state = verdict.ok || number < verdict.step ? "done" : number === verdict.step ? "failed" : "skipped";
     const [mark, said] = { done: ["✓", "holds"], failed: ["✗", "fails"], skipped: ["–", "not reached"] }[state];
     const sign = element("span", { role: "img", "aria-label": said }, mark);
-    return element("li", { class: state }, sign, element("span", { class: "number" }, String(number)), element("span", {}, words));
+    const at = element("span", { class: "number" }, String(number));
+    return element("li", { class: state }, sign, at, element("span", {}, words));
   });
   return element("ol", { class: "steps" }, ...rows);
 }

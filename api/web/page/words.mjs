@@ -33,11 +33,13 @@ export function proved(verdict) {
 
 function label(facts) {
   const answer = facts.answer ? `answered ${quoted(facts.answer)}` : "gave an answer, which is not opened here,";
-  const said = `The worker ${facts.worker} ${answer} to an item of campaign ${facts.campaign}, at ${time(facts.made_at)}.`;
+  const where = `to an item of campaign ${facts.campaign}`;
+  const said = `The worker ${facts.worker} ${answer} ${where}, at ${time(facts.made_at)}.`;
   if (facts.verdict === null) return [said, "It is not judged yet."];
   const reason = facts.reason ? ` by the rule “${facts.reason.rule}”` : "";
-  const truth = facts.truth ? `The answer inferred for the item is ${quoted(facts.truth)}` : "An answer was inferred for the item";
-  return [said, `It was ${facts.verdict}${reason}.`, `${truth}, with a confidence of ${percent(facts.confidence_ppm)}.`];
+  const inferred = facts.truth ? `is ${quoted(facts.truth)}` : "is not opened here";
+  const truth = `The answer inferred for the item ${inferred}; its confidence is ${percent(facts.confidence_ppm)}.`;
+  return [said, `It was ${facts.verdict}${reason}.`, truth];
 }
 
 function payment(facts) {
@@ -69,5 +71,6 @@ const percent = (ppm) => `${(Number(ppm) / 10_000).toFixed(1)} %`;
 /** @param {bigint} seconds since 1970 @returns {string} */
 function time(seconds) {
   const date = new Date(Number(seconds) * 1000);
-  return Number.isNaN(date.getTime()) ? `second ${seconds}` : date.toISOString().replace("T", " ").replace(".000Z", " UTC");
+  if (Number.isNaN(date.getTime())) return `second ${seconds}`;
+  return date.toISOString().replace("T", " ").replace(".000Z", " UTC");
 }

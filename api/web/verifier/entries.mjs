@@ -77,8 +77,12 @@ export const STATEMENT = layout(
 );
 
 /** The entry types, by name. @type {ReadonlyMap<string, Layout>} */
-export const ENTRY_TYPES = new Map(TYPES.map(([text, signed]) => layout(text, signed)).map((kind) => [kind.name, kind]));
-const BY_HASH = new Map([...ENTRY_TYPES.values()].map((kind) => [kind.typeHash, kind]));
+export const ENTRY_TYPES = new Map();
+const BY_HASH = new Map();
+for (const kind of TYPES.map(([text, signed]) => layout(text, signed))) {
+  ENTRY_TYPES.set(kind.name, kind);
+  BY_HASH.set(kind.typeHash, kind);
+}
 
 /**
  * @typedef {{name: string, typeString: string, typeHash: string, signed: boolean,

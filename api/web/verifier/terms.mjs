@@ -36,7 +36,8 @@ const AMOUNTS = { bond: 39, labelPrice: 20 };
  */
 export function readTerms(value) {
   const all = FIELDS.map(([name]) => name);
-  if (!isObject(value) || Object.keys(value).length !== all.length || !all.every((name) => Object.hasOwn(value, name))) {
+  const found = isObject(value) ? Object.keys(value) : [];
+  if (found.length !== all.length || !all.every((name) => found.includes(name))) {
     throw new Refusal(`terms have exactly ${all.join(", ")}`);
   }
   const amounts = Object.entries(AMOUNTS).map(([name, digits]) => [name, readAmount(name, value[name], digits)]);

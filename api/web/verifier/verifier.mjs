@@ -71,7 +71,8 @@ export function verifyBundle(raw, options = {}) {
     const trusted = prepare(options);
     const bundle = parseBundle(raw);
     const known = proveLog(bundle, trusted, options.memory ?? new Memory());
-    const facts = { ...logFacts(known, trusted.policy), ...(bundle.kind === LABEL ? verifyLabel : verifyPayment)(known) };
+    const verify = bundle.kind === LABEL ? verifyLabel : verifyPayment;
+    const facts = { ...logFacts(known, trusted.policy), ...verify(known) };
     const verdict = { ok: true, step: 0, what: "", expected: "", found: "", kind: bundle.kind };
     return { ...verdict, facts, steps: stepsOf(bundle), notes: notesOn(bundle, trusted) };
   } catch (error) {
@@ -106,7 +107,8 @@ function proveLog(bundle, trusted, memory) {
   const keys = step(2, () => checkLog(bundle, trusted));
   const roles = [...bundle.parts];
   const { proofs, checkpoint, cosigned } = step(3, () => {
-    const read = new Map(roles.map(([role, { proof }]) => [role, memory.recall(`proof ${proof}`, () => parseProof(proof))]));
+    const parse = (proof) => memory.recall(`proof ${proof}`, () => parseProof(proof));
+    const read = new Map(roles.map(([role, { proof }]) => [role, parse(proof)]));
     const texts = [...read.values()].map((proof) => proof.checkpoint);
     const check = () => checkCheckpoint(texts, keys, trusted.policy);
     const same = texts.every((text) => text === texts[0]);
