@@ -23,7 +23,7 @@ from ledger_service.service import Service, assemble
 
 _BUSY_SECONDS = 0.05
 _IDLE_SECONDS = 0.5
-_COSIGN_SECONDS = 0.02  # between two looks for a new head
+_COSIGN_SECONDS = 0.05  # between two looks for a new head
 _LONGEST_PAUSE = 60.0
 _BACKLOG = 512
 
