@@ -86,6 +86,13 @@ def parser() -> argparse.ArgumentParser:
     made.add_argument(
         "--url", metavar="URL", help="how logs reach it, for the policy line (default: http://HOST:PORT)"
     )
+    _add_looking(made)
+    made.add_argument("--json", action="store_true", help="print JSON, an object a line")
+    return made
+
+
+def _add_looking(made: argparse.ArgumentParser) -> None:
+    """What concerns logs that are read."""
     made.add_argument(
         "--every",
         type=arguments.positive,
@@ -98,8 +105,6 @@ def parser() -> argparse.ArgumentParser:
         "--webhook-secret", type=Path, metavar="FILE", help="what signs them: whsec_… or whsk_… in base64"
     )
     made.add_argument("--once", action="store_true", help="look once at every log that has a URL, and end")
-    made.add_argument("--json", action="store_true", help="print JSON, an object a line")
-    return made
 
 
 def run(argv: Sequence[str]) -> int:
