@@ -49,7 +49,7 @@ def verify_bundle(
      4. Every entry decodes to the type of its role, with nothing left over.
      5. Every entry is included under the checkpoint (RFC 9162, 2.1.3.2).
      6. and on: `label.verify_label` (to 13) or `payment.verify_payment` (to 11).
-    14. (12 for a payment) The chain holds this checkpoint's head, and the escrow the payroll. Skipped without.
+    14. (12 for a payment) The chain holds this head, and the escrow the payroll. Skipped without a chain.
 
     Args:
         raw: the bundle, without a newline.
