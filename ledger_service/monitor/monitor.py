@@ -86,7 +86,11 @@ def _as_it_says(
 ) -> tuple[str, str, str]:
     if log_key is not None and log_address is not None:
         return log_key, str(node.client().chain_id), log_address.lower()
-    info = source.info()
+    try:
+        info = source.info()
+    except Refused as error:
+        words = "the log does not say what it is, so --log-key and --log-address have to"
+        raise BadInput(f"{words}: {error}") from error
     key = log_key or as_text(member(info, "log_key", "info"), "log_key")
     address = log_address or as_address(member(info, "provenance_log", "info"), "provenance_log")
     return key, str(as_count(member(info, "chain_id", "info"), "chain_id")), address.lower()

@@ -98,8 +98,8 @@ class PayCheck:
             outcome.alarms.append(Alarm(Kind.PAYOUT, f"payout:{name}:{run.hex()}", words, None, name))
         else:
             whole = memory.role(campaign) is not Role.WORKER
-            workers = sorted(_everybody(rows) if whole else self._me.addresses)
-            case = Case(self._identity, ledger, rows, found, whole, tuple(workers))
+            workers = _everybody(rows) if whole else _everybody(rows) & self._me.addresses
+            case = Case(self._identity, ledger, rows, found, whole, tuple(sorted(workers)))
             self._compare(case, outcome)
             self._say(case, outcome)
         with self._look.state.transaction():

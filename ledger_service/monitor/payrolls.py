@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+import json
+from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import dataclass
 
 from ledger_service import payroll
 from ledger_service.audit.chain_reading import ChainReader
-from ledger_service.audit.ledger import CampaignRows
-from ledger_service.audit.openings import Charter
 from ledger_service.audit.report import Mismatch, NotChecked
 from ledger_service.audit.words import topic, uint, word
 from ledger_service.chain import spans
@@ -17,14 +16,16 @@ from ledger_service.chain.client import ChainClient
 from ledger_service.chain.escrow import CampaignEscrow
 from ledger_service.chain.escrow_types import CampaignState, Stage
 from ledger_service.chain.rpc import Reverted
+from ledger_service.claims.finding import find_escrow
 from ledger_service.claims.interface import interfaces
-from ledger_service.claims.record import POSTED, read_state
+from ledger_service.claims.record import POSTED, read_record, read_state
 from ledger_service.claims.tables import Posted, Table, rebuild
 from ledger_service.entries import Payout
-from ledger_service.errors import Corrupt, Refused, Unavailable, VerificationError
+from ledger_service.errors import Corrupt, NotYours, Refused, Unavailable, VerificationError
 from ledger_service.monitor.alarms import Alarm, Kind
 from ledger_service.monitor.look import Identity, Look, Me
 from ledger_service.monitor.pay import PayCheck
+from ledger_service.terms import Terms
 
 _NAMED = 3  # workers that an alarm names
 
@@ -34,7 +35,7 @@ class _Found:
     """A campaign on the chain: its terms, what the escrow stores, and what the log says that it owes."""
 
     campaign: bytes
-    charter: Charter
+    terms: Terms
     payouts: list[tuple[int, Payout]]
     state: CampaignState
     posted: tuple[Posted, ...]
@@ -81,16 +82,35 @@ class PayrollCheck:
         for campaign in self._look.memory.campaigns():
             name = f"campaign 0x{campaign.hex()}"
             try:
-                found = self._read(chain, campaign, pay.charter(campaign, self._rows(campaign, size)))
+                found = self._read(chain, campaign, *self._place(chain, pay, campaign, size))
                 self._compare(found, size)
                 self._check_mine(found, chain.block.timestamp)
-            except (NotChecked, Mismatch) as error:
+            except NotYours as error:
                 self._look.lack(f"the payroll of {name} cannot be compared: {error}")
-            except (Refused, Unavailable, Reverted, Corrupt) as error:
+            except (Refused, Unavailable, Reverted, Corrupt, VerificationError) as error:
                 self._look.miss(f"payroll of {name}: {error}")
 
-    def _rows(self, campaign: bytes, size: int) -> Callable[[], CampaignRows]:
-        return lambda: self._look.memory.ledger(campaign, size)[1]
+    def _place(self, chain: ChainReader, pay: PayCheck, campaign: bytes, size: int) -> tuple[str, Terms]:
+        """The campaign's escrow and terms: as the service shows them, or else as the chain does.
+
+        The id is the hash of both, so neither can show others.
+        """
+        try:
+            charter = pay.charter(campaign, lambda: self._look.memory.ledger(campaign, size)[1])
+            return charter.escrow, charter.terms
+        except (NotChecked, Mismatch, Refused, Unavailable):
+            name = f"terms:{campaign.hex()}"
+            kept = self._look.state.get(name)
+            if kept is None:
+                first, escrow = self._first, self._identity.escrow
+                if escrow is None:
+                    escrow, first = find_escrow(self._client, campaign, first or 0)
+                record = read_record(self._client, escrow, campaign, first)
+                kept = json.dumps([escrow, record.terms.to_json()])
+                with self._look.state.transaction():
+                    self._look.state.put(name, kept)
+            escrow, terms = json.loads(kept)
+            return escrow, Terms.from_json(terms)
 
     def _check_escrow(self, chain: ChainReader, escrow: str) -> None:
         """The escrow is there, and belongs to the log; asked once a look."""
@@ -103,9 +123,9 @@ class PayrollCheck:
             raise Corrupt(f"the escrow {escrow} belongs to the ProvenanceLog {log}")
         self._known.add(escrow)
 
-    def _read(self, chain: ChainReader, campaign: bytes, charter: Charter) -> _Found:
+    def _read(self, chain: ChainReader, campaign: bytes, escrow: str, terms: Terms) -> _Found:
         """Read on where the last look ended; what was announced is what the escrow counts."""
-        memory, escrow, last = self._look.memory, charter.escrow, chain.block.number
+        memory, last = self._look.memory, chain.block.number
         self._check_escrow(chain, escrow)
         begin = memory.read_to(campaign)
         if begin is None:
@@ -124,7 +144,7 @@ class PayrollCheck:
             )
         with self._look.state.transaction():
             memory.keep_payrolls(campaign, fresh, max(last, begin - 1))
-        return _Found(campaign, charter, memory.payouts(campaign), state, announced)
+        return _Found(campaign, terms, memory.payouts(campaign), state, announced)
 
     def _events(self, escrow: str, campaign: bytes, first: int, last: int) -> Iterator[Posted]:
         for event in spans.events(self._client, escrow, [[POSTED], [campaign]], first, last):
@@ -173,7 +193,7 @@ class PayrollCheck:
         return Alarm(Kind.PAYROLL, key, words, None, found.name, expected, shown)
 
     def _table(self, found: _Found, posted: Posted) -> Table:
-        return rebuild(found.campaign, found.charter.terms, posted, self._calldatas(posted.transaction))
+        return rebuild(found.campaign, found.terms, posted, self._calldatas(posted.transaction))
 
     def _calldatas(self, transaction: bytes) -> Iterator[bytes]:
         yield self._client.calldata(transaction)
@@ -193,7 +213,7 @@ class PayrollCheck:
                 continue
             newest = max(index for index, payout in found.payouts if payout.worker == worker)
             late = self._look.now - self._look.memory.read_at(newest) > self._look.limits.payroll
-            if late or now > found.charter.terms.deadline:
+            if late or now > found.terms.deadline:
                 self._unpaid(found, key, worker, owed[worker], given.get(worker, 0))
 
     def _unpaid(self, found: _Found, key: str, worker: str, owed: int, given: int) -> None:

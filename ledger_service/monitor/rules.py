@@ -154,7 +154,9 @@ def check_own(case: Case, spec: Specification, worker: str, papers: Papers) -> N
     for label in labels:
         found = _bundle(case, label, papers, memory)
         if found is None or not {"answer", "reason", "truth"} <= set(found):
-            raise NotChecked(f"the service shows us no bundle of the label at entry {label.index}")
+            raise NotChecked(
+                f"the service shows us no bundle of the label at entry {label.index} and this run"
+            )
         opened[label.leaf] = found
     answers = {leaf: spec.answer_index(one["answer"]["content"]) for leaf, one in opened.items()}
     verdicts = judging.reviews(facts(case, labels, answers), {}, spec)

@@ -147,7 +147,8 @@ class Scanner:
             role = Role.WORKER
         if role is not None and self._memory.concern(struct.campaign, role):
             name = f"0x{struct.campaign.hex()}"
-            self._look.change("campaign", f"campaign {name} concerns you: {role}", campaign=name)
+            why = "as you asked" if role is Role.ASKED else f"you are its {role}"
+            self._look.change("campaign", f"campaign {name} is watched: {why}", campaign=name)
 
     def _is_ours(self, struct: Any, campaign: bytes) -> bool:
         role = self._memory.role(campaign)

@@ -54,6 +54,7 @@ Exit status with --once: 0 nothing is wrong; 1 an alarm is open (--acknowledge c
 and are not still so); 2 something could not be looked at, or the input is not usable.
 """
 LONGEST_PAUSE, TELL_SECONDS = 300, 5
+MOST_NAMED = 20
 
 
 def parser() -> argparse.ArgumentParser:
@@ -181,7 +182,7 @@ def run(argv: Sequence[str]) -> int:
             look = monitor.look(voice.progress)
             voice.tell(look)
             if given.once:
-                return 1 if state.open() else (2 if look.unseen else 0)
+                return voice.end(look)
             failed = failed + 1 if look.unseen else 0
             time.sleep(_pause(given.interval, failed))
 
@@ -307,6 +308,18 @@ class Voice:
             for sentence in self._webhook.deliver(self.state, int(time.time())):
                 self.say("webhook", sentence)
         self._told = time.monotonic()
+
+    def end(self, look: Look) -> int:
+        """The exit status of one look, and why it is 1."""
+        still = self.state.open()
+        if still:
+            names = ", ".join(f"{kept.number} {kept.alarm['kind']}" for kept in still[:MOST_NAMED])
+            more = f" and {len(still) - MOST_NAMED} more" if len(still) > MOST_NAMED else ""
+            self.say(
+                "open", f"{names}{more}: --acknowledge closes what was told and is over", count=len(still)
+            )
+            return 1
+        return 2 if look.unseen else 0
 
     def say(self, what: str, words: str, files: Sequence[str] = (), **facts: Any) -> None:
         """One line, and one for each file. Words may be a stranger's: no sign in them moves the terminal."""

@@ -55,5 +55,6 @@ def watched(world: ChainWorld, made: Builder, node_url: str, tmp_path: Path) -> 
     """An honest log, and somebody who watches it; its openings are shown to its requester."""
     with MonitorServer(tmp_path / "log", made.requester.address) as server:
         found = Watched(world, node_url, tmp_path / "log", server, tmp_path / "state")
+        found.escrow = world.escrow
         found.publish(made)
         yield found

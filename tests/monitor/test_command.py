@@ -70,7 +70,9 @@ def test_an_alarm_is_status_1_until_it_is_acknowledged(
     assert "ALARM 1 not-mine: in the name of" in out
     assert str(watched.state / "evidence") in out
     assert main(typed(watched, "--address", made.wallets[1].address)) == 1
-    assert "ALARM" not in capsys.readouterr().out
+    again = capsys.readouterr().out
+    assert "ALARM" not in again
+    assert "open: 1 not-mine, 2 fork, 3 fork, 4 payout, 5 payout: --acknowledge" in again
     assert main(typed(watched, "--address", made.wallets[1].address, "--acknowledge")) == 0
     assert "5 alarms are closed" in capsys.readouterr().out
 

@@ -28,7 +28,7 @@ def test_a_worker_without_a_key_is_told_what_was_compared(watched: Watched, made
     assert watched.alarms() == []
     assert look.unseen == []
     said = words(look)
-    assert "concerns you: worker" in said
+    assert "is watched: you are its worker" in said
     assert "12 Label, 1 SessionGrant" in said
     assert "compared sums; specification and terms; what the payouts of 1 workers can be" in said
     assert "not compared: the whole replay" not in said

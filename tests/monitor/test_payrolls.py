@@ -135,6 +135,20 @@ def void(world: ChainWorld, made: Builder) -> None:
     world.on_escrow(made.arbiter, "rule", *pending, True)
 
 
+@pytest.mark.parametrize("pinned", [True, False], ids=["escrow pinned", "escrow found by the id"])
+def test_terms_that_the_service_hides_are_read_from_the_chain(
+    watched: Watched, world: ChainWorld, made: Builder, worker: str, pinned: bool
+) -> None:
+    watched.escrow = world.escrow if pinned else None
+    (watched.folder / "campaigns.json").write_bytes(b'{"campaigns": [], "next": null}')
+    world.post(made, made.owed | {worker: made.owed[worker] - 1}, len(made.entries))
+    for _ in range(2):
+        look = watched.look(60)
+        assert look.unseen == look.lacking == []
+        (words,) = payrolls(watched)
+        assert f"{worker} is owed {made.owed[worker]} and given {made.owed[worker] - 1}" in words
+
+
 def test_settled_and_claimed_is_no_alarm(
     watched: Watched, world: ChainWorld, made: Builder, worker: str
 ) -> None:

@@ -140,6 +140,7 @@ class Watched:
     places: tuple[Any, ...] = ()
     policy: Any = None
     made: Builder | None = None
+    escrow: str | None = None
 
     def publish(self, made: Builder, size: int | None = None) -> None:
         self.made = made
@@ -160,7 +161,7 @@ class Watched:
         with State(self.state) as state, HttpPapers(self.server.url, self.wallet) as source:
             assert isinstance(source, HttpPapers)
             key = self.log.log_key.verifier
-            identity = Identity(key, self.world.client.chain_id, self.world.log, self.world.escrow)
+            identity = Identity(key, self.world.client.chain_id, self.world.log, self.escrow)
             watch = Watch(
                 source, node, identity, me, own, self.policy, self.places, self.limits, self.world.first
             )
