@@ -2,23 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-
 from ledger_service.audit.progress import Progress, silent
-from ledger_service.fsck.heads import claim_chain, claim_events, read_heads
+from ledger_service.fsck.heads import ChainHeads, claim_chain, claim_events, read_heads
 from ledger_service.fsck.known import Known
 from ledger_service.fsck.log import check_log
 from ledger_service.fsck.others import check_others
 from ledger_service.fsck.report import Report
 from ledger_service.fsck.rows import Rows
-from ledger_service.heads import Head
 from ledger_service.store.integrity import Snapshot
 
 
 def check_database(
     snapshot: Snapshot,
     known: Known,
-    chain: Iterable[Head] | None = None,
+    chain: ChainHeads | None = None,
     progress: Progress = silent,
     without: frozenset[bytes] = frozenset(),
 ) -> Report:
@@ -36,7 +33,7 @@ def check_database(
 
     Args:
         known: the keys and addresses; what is not known is not checked, and the report says so.
-        chain: every head that the contract has announced, in their order.
+        chain: what the contract has announced, read before the snapshot was made.
         without: campaigns whose entries need no rows: they were left out of a restored service.
     Raises:
         Difference: the first that does not hold.

@@ -152,12 +152,13 @@ class Snapshot:
         """Opens what is encrypted."""
         return Vault(self._connection, storage_key)
 
-    def anchored(self) -> list[tuple[int, bytes]]:
-        """(size, root) of every head that the watcher has read as final, in the chain's order."""
+    def anchored(self) -> list[tuple[int, bytes, int]]:
+        """(size, root, block) of every head that the watcher has read as final, in the chain's order."""
         rows = chain_tables.events
-        query = select(rows.c.args).where(rows.c.name == "Anchored", rows.c.final).order_by(rows.c.id)
+        query = select(rows.c.args, rows.c.block_number).where(rows.c.name == "Anchored", rows.c.final)
         return [
-            (int(args["size"]), bytes.fromhex(args["root"][2:])) for args in self._connection.scalars(query)
+            (int(row.args["size"]), bytes.fromhex(row.args["root"][2:]), row.block_number)
+            for row in self._connection.execute(query.order_by(rows.c.id))
         ]
 
     def deployed(self, chain_id: int, contract: str) -> str | None:

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterator
 from typing import Any
 
 from sqlalchemy import Connection, Select, select
 
 from ledger_service.store import chain_tables, tables
 from ledger_service.store.chain import Lane
+
+_CAMPAIGNS = 100  # that are looked up at once
 
 Numbered = tuple[int, dict[str, Any]]
 """A row by the names of its columns, and its number among those of its kind."""
@@ -25,11 +27,17 @@ class ServiceState:
         rows = tables.campaigns
         return self._by(select(rows).where(rows.c.number > after).order_by(rows.c.number), "number", limit)
 
-    def campaign_numbers(self, after: int) -> Iterable[tuple[int, bytes, str]]:
+    def campaign_numbers(self, after: int) -> Iterator[tuple[int, bytes, str]]:
         """(number, id, requester) of all campaigns from a number on."""
         rows = tables.campaigns
-        query = select(rows.c.number, rows.c.campaign, rows.c.requester).where(rows.c.number >= after)
-        return [(row[0], row[1], row[2]) for row in self._connection.execute(query.order_by(rows.c.number))]
+        query = select(rows.c.number, rows.c.campaign, rows.c.requester).order_by(rows.c.number)
+        while True:
+            page = self._connection.execute(query.where(rows.c.number >= after).limit(_CAMPAIGNS)).all()
+            for number, campaign, requester in page:
+                yield number, campaign, requester
+                after = number + 1
+            if len(page) < _CAMPAIGNS:
+                return
 
     def gold(self, campaign: bytes, after: int, limit: int) -> list[Numbered]:
         """A campaign's gold answers by item."""

@@ -16,9 +16,9 @@ from scripts.cli.progress import progress_bar
 
 if TYPE_CHECKING:
     from ledger_service.audit.progress import Progress
+    from ledger_service.fsck.heads import ChainHeads
     from ledger_service.fsck.known import Known
     from ledger_service.fsck.report import Report
-    from ledger_service.heads import Head
     from ledger_service.store.integrity import Snapshot
 
 DESCRIPTION = """\
@@ -101,9 +101,11 @@ def _check(given: argparse.Namespace, progress: Progress) -> Report:
         url = os.environ.get("DATABASE_URL") or stack.enter_context(_embedded(given.state))
         engine = connect(url)
         stack.callback(engine.dispose)
+        # The chain is read first: what is anchored while that lasts has its row already.
+        with snapshot(engine) as before:
+            known = _known(given, before)
+            chain = _heads(given, before, known, progress) if given.rpc is not None else None
         now = stack.enter_context(snapshot(engine))
-        known = _known(given, now)
-        chain = _heads(given, now, known, progress) if given.rpc is not None else None
         return check_database(now, known, chain, progress)
 
 
@@ -169,11 +171,12 @@ def _known(given: argparse.Namespace, now: Snapshot) -> Known:
     )
 
 
-def _heads(given: argparse.Namespace, now: Snapshot, known: Known, progress: Progress) -> list[Head]:
+def _heads(given: argparse.Namespace, now: Snapshot, known: Known, progress: Progress) -> ChainHeads:
     from ledger_service.audit.chain_reading import ChainReader
     from ledger_service.audit.log_history import read_history
     from ledger_service.chain.client import ChainClient
     from ledger_service.errors import BadInput
+    from ledger_service.fsck.heads import ChainHeads
 
     if known.domain is None:
         raise BadInput(
@@ -186,6 +189,7 @@ def _heads(given: argparse.Namespace, now: Snapshot, known: Known, progress: Pro
     )
     try:
         reader = ChainReader(client, now.first_block(), progress)
-        return list(read_history(reader, known.domain.verifying_contract).heads)
+        found = read_history(reader, known.domain.verifying_contract).heads
+        return ChainHeads(tuple(found), reader.block.number)
     finally:
         client.close()

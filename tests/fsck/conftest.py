@@ -9,6 +9,7 @@ import pytest
 from sqlalchemy import Engine, text
 
 from ledger_service.fsck.database import check_database
+from ledger_service.fsck.heads import ChainHeads
 from ledger_service.fsck.known import Known
 from ledger_service.fsck.report import Report
 from ledger_service.heads import Head
@@ -33,15 +34,22 @@ class Life:
         ledger = self.world.ledger
         return Known(self.world.store.log_key.verifier, ledger.domain, ESCROW, seeded("storage key"))
 
-    def check(self, *changes: str, known: Known | None = None, chain: Sequence[Head] | None = None) -> Report:
+    def check(
+        self,
+        *changes: str,
+        known: Known | None = None,
+        chain: Sequence[Head] | None = None,
+        block: int = 1 << 40,
+    ) -> Report:
         """The whole check, of a database that somebody changes behind the service's back; undone after it."""
         with self.world.engine.connect() as connection, connection.begin() as transaction:
             connection.execute(text("SET CONSTRAINTS ALL DEFERRED"))
             for statement in changes:
                 assert connection.execute(text(statement)).rowcount != 0, statement
+            heads = None if chain is None else ChainHeads(tuple(chain), block)
             try:
                 with Snapshot(connection) as now:
-                    report = check_database(now, known or self.known, chain)
+                    report = check_database(now, known or self.known, heads)
             finally:
                 transaction.rollback()
         return report

@@ -11,6 +11,7 @@ import pytest
 from ledger_service.fsck.report import Difference
 from ledger_service.heads import Head
 from ledger_service.log.cosignature import WitnessKey, with_lines
+from ledger_service.store.chain_events import ChainEvents
 from tests.fsck.conftest import Life
 
 
@@ -34,6 +35,13 @@ def test_a_head_that_the_chain_has_not_is_named(life: Life, heads: list[Head]) -
     assert (caught.value.table, caught.value.key, caught.value.column) == (
         "anchors", f"size {heads[1].size}", "final",
     )  # fmt: skip
+
+
+def test_a_head_that_came_after_the_chain_was_read_is_no_difference(life: Life, heads: list[Head]) -> None:
+    with life.world.store.begin() as uow:
+        events = ChainEvents(uow.connection).after(0, 100, names=["Anchored"])
+    before = events[1].event.block_number - 1
+    assert life.check(chain=heads[:1], block=before).counts["chain"] == 1
 
 
 def test_a_head_that_only_the_chain_has_is_named(life: Life, heads: list[Head]) -> None:
