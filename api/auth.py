@@ -87,12 +87,17 @@ def caller(request: Request, token: Annotated[str, Depends(session_token)]) -> s
         Unauthenticated: no token, an unknown one, or one that has ended: the last two are never told apart.
     """
     with service_of(request).store.begin() as transaction:
-        address = transaction.sessions.find(token)
+        return owner(transaction.sessions, token)
+
+
+def owner(sessions: Sessions, token: str) -> str:
+    """Whose session it is. Raises as `caller`, for routes whose transaction looks the session up itself."""
+    address = sessions.find(token)
     if address is None:
         raise Unauthenticated(ENDED)
     return address
 
 
 Caller = Annotated[str, Depends(caller)]
-# For routes whose transaction looks the session up itself.
+# For routes whose transaction looks the session up itself, by `owner`.
 Token = Annotated[str, Depends(session_token)]

@@ -9,7 +9,7 @@ from fastapi import APIRouter, Response
 from pydantic import Field
 
 from api import examples
-from api.auth import Caller, Token
+from api.auth import Caller, Token, owner
 from api.dependencies import Leaf, Running
 from api.models import Body, Bytes32, OpeningBody, ReceiptBody, Seconds, Signature, json_bundle, shown
 from api.problems import responses
@@ -99,14 +99,14 @@ def get_receipt(service: Running, caller: Caller, leaf: Leaf) -> ReceiptBody:
     response_class=Response,
     responses={**json_bundle(examples.LABEL_BUNDLE), **responses(Unauthenticated, NotYours, Conflict)},
 )
-def get_bundle(service: Running, caller: Caller, leaf: Leaf, anchored: bool = False) -> Response:
+def get_bundle(service: Running, token: Token, leaf: Leaf, anchored: bool = False) -> Response:
     """Everything that proves one label; for its worker, the requester and the campaign's auditors.
 
     With `anchored`, under a head that is on the chain for good, so that the label can be redeemed from the
     escrow; without its judgement where that is not on the chain yet.
     """
-    with service.store.begin() as uow:
-        row = _readable(uow, service, caller, leaf)
+    with service.store.look() as uow:
+        row = _readable(uow, service, owner(uow.sessions, token), leaf)
         campaign = uow.campaigns.get(row.campaign)
         prover = Prover(uow, service.ledger, campaign)
         made = prover.anchored_label(row) if anchored else prover.labels([row])[0]

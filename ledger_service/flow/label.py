@@ -156,12 +156,13 @@ class Pool:
         pairs = {(one.worker, key) for one in answers if isinstance(key := self._signers.get(one.leaf), str)}
         self._grants = self._uow.workers.grants_of(pairs)
         self._asked = [asked if isinstance(asked, Refused) else self._decide(asked) for asked in self._asked]
+        # Before the log's head is locked: another's first use of the same key may have to be waited for.
+        self._uow.vault.prepare(one.answer.worker for one in self._fresh.values())
         return [one.answer.entry for one in self._fresh.values()]
 
     def record(self, indices: Sequence[int]) -> None:
         """Write the rows of what was appended, with the operator's signature on each receipt."""
         fresh = list(self._fresh.values())
-        self._uow.vault.prepare(one.answer.worker for one in fresh)
         deadline = self._ledger.clock.now() + MAX_MERGE_DELAY
         rows = [self._row(one, index, deadline) for one, index in zip(fresh, indices, strict=True)]
         self._uow.labels.add(rows)

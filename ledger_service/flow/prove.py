@@ -173,11 +173,14 @@ class Prover:
         }
 
     def _candidates(self) -> list[ProofHead]:
-        log, anchor = self._uow.log, self._uow.anchors.newest_final()
-        found = [log.published(), log.head()]
+        anchor = self._uow.anchors.newest_final()
+        found = [self._uow.log.published()]
         if anchor is not None:
             found.insert(0, Head(anchor.size, anchor.root, anchor.checkpoint, anchor.witnesses))
-        return [ProofHead(head.size, head.checkpoint, head.witnesses, log.tree(head.size)) for head in found]
+        return [self._proof_head(head) for head in found]
+
+    def _proof_head(self, head: Head) -> ProofHead:
+        return ProofHead(head.size, head.checkpoint, head.witnesses, self._uow.log.tree(head.size))
 
     def _shared(self) -> dict[str, Json]:
         return {
@@ -188,8 +191,13 @@ class Prover:
 
     def _head_over(self, logged: dict[str, Logged]) -> ProofHead:
         """The first of the heads that covers all of these entries."""
-        newest = max(index for index, _ in logged.values())
-        return next(head for head in self._heads if head.size > newest)
+        newest = max([index for index, _ in logged.values()])
+        for head in self._heads:
+            if head.size > newest:
+                return head
+        # Asked for now: entries that were committed since the other heads were read are under it.
+        self._heads.append(self._proof_head(self._uow.log.head()))
+        return self._heads[-1]
 
     def _build(self, kind: str, logged: dict[str, Logged], openings: dict[str, Json]) -> bytes:
         head = self._head_over(logged)

@@ -22,8 +22,8 @@ from ledger_service.store.sessions import ENDED
 from ledger_service.store.store import Store, UnitOfWork
 from ledger_service.store.workers import GrantRow
 
-MOST_WAITING = 4_096  # entries; at the slowest a disk syncs, about two seconds
-MOST_POOLED = 1_024
+MOST_WAITING = 2_048  # entries: so many labels are checked, signed and written in about two seconds
+MOST_POOLED = 512
 
 
 @dataclass(frozen=True, slots=True)

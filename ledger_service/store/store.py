@@ -129,7 +129,7 @@ class Store:
 
     @contextmanager
     def look(self) -> Iterator[UnitOfWork]:
-        """For one query, without the journeys to the server that begin and end a transaction.
+        """For reading, without the journeys to the server that begin and end a transaction.
 
         What several queries say need not be of one moment. Raises as `begin`.
         """
