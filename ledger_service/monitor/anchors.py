@@ -11,14 +11,14 @@ from ledger_service.chain import spans
 from ledger_service.chain.client import ChainClient, Log
 from ledger_service.chain.rpc import Reverted
 from ledger_service.errors import BadInput, Corrupt, Unavailable
-from ledger_service.heads import ANCHORED, Head
+from ledger_service.heads import ANCHORED, Head, Heads
 from ledger_service.log.checkpoint import Checkpoint
 from ledger_service.log.follow import Follower
 from ledger_service.monitor.alarms import Alarm, Kind
 from ledger_service.monitor.heads import NOTE
 from ledger_service.monitor.look import Identity, Look
 
-HIDDEN, NODE, UNANCHORED = "hidden:the chain", "node", "unanchored"
+HIDDEN, NODE, PEAKS, UNANCHORED = "hidden:the chain", "node", "node:peaks", "unanchored"
 _READ_TO, _CHAIN = "anchors_read_to", "chain"
 
 
@@ -127,8 +127,11 @@ def _head(event: Log) -> Head:
     return head
 
 
-def compare_anchors(look: Look, follower: Follower, head: Checkpoint) -> None:
+def compare_anchors(look: Look, follower: Follower, head: Checkpoint, chain: ChainReader, log: str) -> None:
     """Every anchored head is that of a beginning of the log, and none is larger than the log.
+
+    Before a log is said to be forked, the heads that the node's events tell of are held against the
+    accumulator that the contract keeps of them: a node that invents one accuses nobody.
 
     Raises:
         VerificationError: what the log serves is not under its head. Refused, Unavailable: it serves nothing.
@@ -138,13 +141,35 @@ def compare_anchors(look: Look, follower: Follower, head: Checkpoint) -> None:
         tree = follower.tree(head)
         # The roots are computed outside of the transaction: that reads tiles.
         roots = [tree.root(anchored.size) for anchored in found]
+        differ = any(root != anchored.root for anchored, root in zip(found, roots, strict=True))
+        if differ and not _vouched(look, chain, log):
+            return
         with look.state.transaction():
             for anchored, root in zip(found, roots, strict=True):
                 memory.compared(anchored.size)
                 if root != anchored.root:
                     look.alarm(_other(look, anchored, root))
     with look.state.transaction():
+        look.clear(PEAKS)
         _check_cover(look, head)
+
+
+def _vouched(look: Look, chain: ChainReader, log: str) -> bool:
+    """Whether the contract keeps the peaks of the anchored heads as we know them; an alarm where not."""
+    why = "the anchored heads in its events are not those that the contract keeps the peaks of"
+    try:
+        peaks = Heads(look.memory.heads()).peaks()
+        if all(chain.peak(log, level) == peak for level, peak in peaks.items()):
+            return True
+    except (Unavailable, Corrupt, Reverted) as error:
+        why = str(error)
+    look.miss(f"the anchored heads cannot be compared: {why}")
+    with look.state.transaction():
+        look.stand(Alarm(Kind.NODE, PEAKS, f"the chain's node contradicts itself: {why}"))
+        # Which of them are made up nobody knows: all are read again, perhaps from another node.
+        look.memory.forget_anchors()
+        look.state.drop(_READ_TO)
+    return False
 
 
 def _other(look: Look, anchored: Head, root: bytes) -> Alarm:

@@ -159,6 +159,15 @@ class Memory:
         """How many heads are known to be anchored."""
         return int(self._sql.execute("SELECT count(*) FROM anchored").fetchone()[0])
 
+    def heads(self) -> Iterator[Head]:
+        """Every head that is known to be anchored, in order."""
+        for size, root, time in self._sql.execute("SELECT size, root, time FROM anchored ORDER BY position"):
+            yield Head(size, bytes(root), time)
+
+    def forget_anchors(self) -> None:
+        """Before the anchored heads are read again from the first one."""
+        self._sql.execute("DELETE FROM anchored")
+
     def last_anchor(self) -> Head | None:
         """The latest anchored head."""
         query = "SELECT size, root, time FROM anchored ORDER BY position DESC LIMIT 1"

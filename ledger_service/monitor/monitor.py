@@ -146,7 +146,8 @@ class Monitor:
             self._read(look, head)  # 4
             heads.compare_elsewhere(look, self._follower, key, head, shown)  # 5
             if chain is not None:
-                anchors.compare_anchors(look, self._follower, head)
+                log = self._watch.identity.log_address
+                anchors.compare_anchors(look, self._follower, head, chain, log)
         except (Refused, Unavailable) as error:
             heads.unanswered(look, error)
             return

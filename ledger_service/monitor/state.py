@@ -126,6 +126,10 @@ class State:
         """Set a value."""
         self.sql.execute("INSERT OR REPLACE INTO meta VALUES (?, ?)", (name, value))
 
+    def drop(self, name: str) -> None:
+        """Forget a value."""
+        self.sql.execute("DELETE FROM meta WHERE name = ?", (name,))
+
     def number(self, name: str) -> int:
         """A whole number by its name, 0 where there is none."""
         return int(self.get(name) or "0")

@@ -270,6 +270,27 @@ def test_a_node_that_hides_anchors_is_found_out(watched: Watched, made: Builder,
     assert watched.alarms() == []
 
 
+def test_a_node_that_invents_an_anchor_accuses_nobody(watched: Watched, made: Builder, node_url: str) -> None:
+    def invented(log: dict[str, str | list[str]]) -> bool:
+        if log["topics"][0] == "0x" + ANCHORED.hex() and int(log["topics"][1], 16) == 100:
+            log["data"] = "0x" + "66" * 32 + str(log["data"])[66:]
+        return True
+
+    with Proxy(node_url, invented) as url:
+        watched.node_url = url
+        for _ in range(2):
+            look = watched.look(60)
+            assert watched.kinds() == ["node"]
+            assert look.unseen
+    watched.node_url = node_url
+    watched.look(60)
+    assert watched.alarms() == []
+    publish(other(made), watched.folder)  # and who is accused then, is so with reason
+    watched.state = watched.state.with_name("another")
+    watched.look()
+    assert "fork" in watched.kinds()
+
+
 def test_a_head_that_somebody_put_into_the_folder_is_refused(watched: Watched, made: Builder) -> None:
     watched.look()
     sql = sqlite3.connect(watched.state / "monitor.db")
