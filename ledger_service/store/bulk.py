@@ -100,8 +100,10 @@ class Bulk:
             found = cursor.execute(_TILE, (level, index), binary=True).fetchone()
         return found[0] if found else b""
 
-    def write(self, rows: Sequence[RawEntry], before: Edge, sign: Callable[[Edge], str]) -> Edge:
-        """Write entries behind an edge, the tiles that they change, and the new head; the edge after it.
+    def write(self, rows: Sequence[RawEntry], before: Edge, sign: Callable[[Edge], str]) -> tuple[Edge, str]:
+        """Write entries behind an edge, the tiles that they change, and the new head.
+
+        Returns: the edge after it, and the new head's checkpoint.
 
         Raises:
             Conflict: one of the entries is in the log already, or here twice.
@@ -114,7 +116,7 @@ class Bulk:
             with cursor.connection.pipeline():
                 cursor.execute(_TILES, tiles)
                 cursor.execute(_NEW_HEAD, (edge.size, edge.root, change.checkpoint))
-        return edge
+        return edge, change.checkpoint
 
     def _copy(
         self, cursor: Cursor, rows: Sequence[RawEntry], before: Edge, sign: Callable[[Edge], str]

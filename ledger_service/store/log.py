@@ -58,6 +58,7 @@ class Log:
 
     def __init__(self, connection: Connection, key: LogKey, memory: Memory) -> None:
         self._connection, self.key, self.memory = connection, key, memory
+        self._made: Head | None = None
 
     def initialise(self) -> None:
         """Make the empty head where there is none yet."""
@@ -66,8 +67,8 @@ class Log:
         self._connection.execute(row.on_conflict_do_nothing())
 
     def head(self) -> Head:
-        """The newest committed head."""
-        return self._head(lock=False)
+        """The newest committed head; within the transaction of an append, the one that it has made."""
+        return self._made or self._head(lock=False)
 
     def published(self) -> Head:
         """The head that readers are shown: the one published last, with its witnesses' lines; where none was,
@@ -135,9 +136,9 @@ class Log:
             return []
         # Crash from here to the commit: PostgreSQL forgets rows, tiles and head together, and the next append
         # finds the head of before. Its edge is read anew, since nobody's memory has this size and root.
-        after = bulk.write(rows, before, self._sign)
+        after, checkpoint = bulk.write(rows, before, self._sign)
         # Crash after the commit, before anybody was told: whoever asks again finds the entries in the rows.
-        self.memory.edge = after
+        self.memory.edge, self._made = after, Head(after.size, after.root, checkpoint)
         return list(range(before.size, after.size))
 
     def tree(self, size: int) -> tiles.TiledTree:
