@@ -115,7 +115,9 @@ def _intents(uow: UnitOfWork, ledger: Ledger, after: int, limit: int) -> list[Li
     lines = []
     for at, row in ServiceState(uow.connection).intents(after, limit):
         names = ("chain_id", "account", "key", "state", "nonce", "contract", "error", "acknowledged")
-        line = {name: row[name] for name in names} | {"attempts": [_hex(one) for one in row["attempts"]]}
+        # A restored service knows of old transactions no more than which one was mined.
+        known = row["attempts"] or [one for one in (row["transaction_hash"],) if one is not None]
+        line = {name: row[name] for name in names} | {"attempts": [_hex(one) for one in known]}
         line |= {"to": row["to_address"], "value": str(row["value"])}
         if row["nonce"] is None:
             line["data"] = _hex(row["data"])

@@ -3,6 +3,8 @@ the service has to go on with."""
 
 from __future__ import annotations
 
+from typing import Any
+
 from ledger_service import payroll
 from ledger_service.errors import VerificationError
 from ledger_service.flow import settle
@@ -34,9 +36,9 @@ class Standing:
         """
         self._anchors(heads)
         anchored = {head.size for head in heads}
-        lines: dict[bytes, dict[int, int]] = {}
+        lines: dict[bytes, dict[int, dict[str, Any]]] = {}
         for line in self._copy.state("payroll"):
-            lines.setdefault(unhex(line["campaign"]), {})[line["epoch"]] = line["evidence"]
+            lines.setdefault(unhex(line["campaign"]), {})[line["epoch"]] = line
         for row in self._rows.published():
             self._payrolls(row.campaign, lines.get(row.campaign, {}), anchored)
             state = self._state(row.campaign, row.budget)
@@ -61,7 +63,7 @@ class Standing:
             row = AnchorRow(head.size, head.root, line["checkpoint"], final=True, witnesses=witnesses)
             self._uow.anchors.add(row)
 
-    def _payrolls(self, campaign: bytes, begun: dict[int, int], anchored: set[int]) -> None:
+    def _payrolls(self, campaign: bytes, begun: dict[int, dict[str, Any]], anchored: set[int]) -> None:
         """The payrolls that the escrow has taken, and the one that was to be posted next."""
         settlement = self._uow.payouts.settlement(campaign)
         if settlement is None or not settlement.total:
@@ -74,11 +76,12 @@ class Standing:
         # One with another root is not ours: the service says so as soon as it looks.
         wanted = {epoch: evidence[epoch] for epoch, found in posted.items() if found == root}
         following = 1 + max(posted, default=0)
-        if begun.get(following) in anchored:
-            wanted[following] = begun[following]
+        if following in begun and begun[following]["evidence"] in anchored:
+            wanted[following] = begun[following]["evidence"]
         for epoch, size in sorted(wanted.items()):
+            times = {name: begun.get(epoch, {}).get(name) for name in ("posted_at", "disputed_at")}
             self._uow.payouts.add_payroll(
-                PayrollRow(campaign, epoch, root, len(owed), settlement.total, packed, size)
+                PayrollRow(campaign, epoch, root, len(owed), settlement.total, packed, size, **times)
             )
         if following in wanted:
             call = self._chain.escrow.post(self._terms(campaign), packed, wanted[following])

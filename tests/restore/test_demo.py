@@ -14,6 +14,7 @@ from tests.restore.demo import Interrupted, crowdledger, lines, lose_database, m
 ITEMS, LABELS_PER_ITEM = 16, 4
 # What a mirror has of each campaign, which has to be the same before and after, byte for byte.
 SAME = ("checkpoint", "tile", "openings", "bundles", "campaigns.json")
+KINDS = ("service", "campaign", "item", "gold", "worker", "offer", "matching", "label", "anchor", "payroll")
 
 
 def contents(folder: Path) -> dict[str, bytes]:
@@ -58,6 +59,9 @@ def test_a_campaign_goes_on_after_the_database_was_lost_and_restored(place: Path
     assert said["size"] == size < summary.log_size
     assert 0 < len(lines(before, "label")) < ITEMS * LABELS_PER_ITEM
     assert contents(after) == contents(before)
-    for kind in ("service", "campaign", "item", "gold", "worker", "offer", "matching", "label", "anchor"):
+    for kind in KINDS:
         assert lines(after, kind) == lines(before, kind), kind
+    done = {line["key"]: line["attempts"] for line in lines(before, "intent") if line["state"] == "FINAL"}
+    known = {line["key"]: line["attempts"] for line in lines(after, "intent") if line["state"] == "FINAL"}
+    assert all(known[key][0] in attempts for key, attempts in done.items())
     assert processes_of(place) == []

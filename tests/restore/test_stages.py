@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 from sqlalchemy import Engine, text
 
 from ledger_service.flow import assign, infer, repost, review, settle
 from ledger_service.store.chain import Attempt
+from tests.conftest import new_database
 from tests.flow.world import Ask, World, seeded, wallet
 from tests.fsck.conftest import lived
 from tests.fsck.paid import anchored, deployed, paid_campaign, posted
@@ -171,6 +174,12 @@ def world(database: Engine) -> Iterator[World]:
     made.store.close()
 
 
+def state_of(folder: Path) -> list[dict[str, Any]]:
+    """The lines of service.ndjson, but for what was on its way to the chain and never arrived."""
+    lines = [json.loads(line) for line in (folder / "service.ndjson").read_text().splitlines()]
+    return [line for line in lines if line["kind"] != "intent" or line["state"] in ("FINAL", "REJECTED")]
+
+
 @pytest.mark.parametrize("stage", STAGES, ids=lambda stage: stage.__name__)
 def test_every_row_is_there_again(world: World, stage: Stage, empty: Engine, tmp_path: Path) -> None:
     if stage is not lived:
@@ -182,10 +191,24 @@ def test_every_row_is_there_again(world: World, stage: Stage, empty: Engine, tmp
         for name, found in rows.items():
             assert rows_again[name] == found, name
         mirror_world(again.world, tmp_path / "after")
+    assert state_of(tmp_path / "after") == state_of(tmp_path / "before")
     for path in sorted((tmp_path / "before").rglob("*")):
         if path.is_file() and path.name != "service.ndjson":
             twin = tmp_path / "after" / path.relative_to(tmp_path / "before")
             assert twin.read_bytes() == path.read_bytes(), path
+
+
+def test_a_restored_service_can_be_restored(
+    world: World, empty: Engine, server_url: str, tmp_path: Path
+) -> None:
+    lived(world)
+    mirror_world(world, tmp_path / "first")
+    with restored(world, tmp_path / "first", empty) as again:
+        mirror_world(again.world, tmp_path / "second")
+    with new_database(server_url) as other, restored(world, tmp_path / "second", other) as once_more:
+        assert dump(other) == dump(empty)
+        assert state_of(tmp_path / "second") == state_of(tmp_path / "first")
+        assert once_more.world.size() == world.size()
 
 
 def test_a_new_storage_key_encrypts_all_anew(world: World, empty: Engine, tmp_path: Path) -> None:
