@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import json
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -23,6 +24,8 @@ from ledger_service.chain.signer import LocalSigner
 from ledger_service.chain.watcher import ChainWatcher
 from ledger_service.chain.writer import ChainWriter
 from ledger_service.config import Settings
+from ledger_service.flow.label import Submission
+from ledger_service.flow.sequencer import Answers, Sequencer
 from ledger_service.local.keys import Keys
 from ledger_service.log import tiles
 from ledger_service.log.checkpoint import open_checkpoint
@@ -177,22 +180,22 @@ def test_a_worker_labels_over_http_and_can_prove_it(world: World, client: TestCl
         "valid_until": now + 1000,
         "signature": show(worker.sign(entries.digest(grant, world.ledger.domain))),
     }
-    assert ada.call("POST", "/v1/grants", body).status_code == 201
+    granted = ada.call("POST", "/v1/grants", body)
+    assert granted.status_code == 201
+    assert (
+        open_checkpoint(granted.json()["checkpoint"], world.store.log_key.verifier).size
+        > (granted.json()["index"])
+    )
     path = f"/v1/campaigns/{show(ask.campaign)}"
     assert ada.call("PUT", f"{path}/offers", {"items": None}).json() == {"offers": 6}
     world.match(ask)
     task = ada.call("GET", "/v1/tasks", limit=1).json()["tasks"][0]
     given = world.submission("ada", ask, bytes.fromhex(task["item"][2:]), "cat")
-    label = {
-        "campaign": task["campaign"],
-        "item": task["item"],
-        **given.opening.to_json(),
-        "made_at": given.made_at,
-        "signature": show(given.signature),
-    }
-    answer = ada.call("POST", "/v1/labels", {"labels": [label]})
+    answer = ada.call("POST", "/v1/labels", {"labels": [label_body(given)]})
     assert answer.status_code == 201, answer.text
     (receipt,) = answer.json()["receipts"]
+    head = open_checkpoint(answer.json()["checkpoint"], world.store.log_key.verifier)
+    assert head.size == receipt["index"] + 1
     assert ada.call("GET", f"/v1/labels/{receipt['leaf']}/receipt").json() == receipt
     assert show(entries.leaf_hash(bytes.fromhex(receipt["entry"][2:]))) == receipt["leaf"]
     bundle = ada.call("GET", f"/v1/labels/{receipt['leaf']}/bundle").content
@@ -291,6 +294,44 @@ def test_a_worker_learns_what_it_earned(world: World, client: TestClient, judged
     bundle = Caller(client, wallet("ada")).call("GET", f"{path}/bundle").content
     verify_bundle(bundle, log_key=None, log_address=LOG, chain=None)
     assert Caller(client, wallet("stranger")).call("GET", path).status_code == 404
+
+
+def test_who_hands_in_when_too_much_waits_is_told_to_come_again(world: World, client: TestClient) -> None:
+    ask = world.ask()
+    world.open(ask)
+    world.join("ada", ask)
+    world.join("bob", ask)
+    world.match(ask)
+    ada, (first, second, third) = Caller(client, wallet("ada")), world.tasks("ada")[:3]
+    with world.store.begin() as uow:
+        token = uow.sessions.open(wallet("ada").address).token
+    narrow = Sequencer(world.store, world.ledger, most_waiting=1)
+    object.__setattr__(client.app.state.service, "sequencer", narrow)  # type: ignore[attr-defined]
+    body = {"labels": [label_body(world.submission("ada", ask, third, "cat"))]}
+    with world.store.begin() as uow:
+        uow.log.lock()  # the first waits for the head, and the second for the first
+        begun = narrow.hand_in(Answers(token, [world.submission("ada", ask, first, "cat")]))
+        while not begun.running():
+            time.sleep(0.01)
+        waiting = narrow.hand_in(Answers(token, [world.submission("ada", ask, second, "cat")]))
+        answer = ada.call("POST", "/v1/labels", body)
+    assert (answer.status_code, answer.json()["type"]) == (503, "/problems/overloaded")
+    assert answer.headers["retry-after"] == "1"
+    assert [one.exception(30) for one in (begun, waiting)] == [None, None]
+    assert ada.call("POST", "/v1/labels", body).status_code == 201
+    narrow.close()
+    assert ada.call("POST", "/v1/labels", body).json()["type"] == "/problems/unavailable"
+
+
+def label_body(given: Submission) -> dict[str, Any]:
+    """An answer as it is sent."""
+    return {
+        "campaign": show(given.campaign),
+        "item": show(given.item),
+        **given.opening.to_json(),
+        "made_at": given.made_at,
+        "signature": show(given.signature),
+    }
 
 
 def test_results_are_the_inferred_answers_by_position(world: World, client: TestClient, judged: Ask) -> None:
