@@ -9,6 +9,7 @@ it.
 from __future__ import annotations
 
 import logging
+import os
 import pickle
 import socket
 import subprocess
@@ -18,6 +19,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import IO, Any
 
 import uvicorn
@@ -31,6 +33,7 @@ STOP_SECONDS = 30.0  # requests under way are answered until then
 LIFE_SECONDS = 10.0  # a worker that ends sooner has not begun
 MOST_FAILURES = 3  # in a row, before it is of no use to try again
 _LOOK_SECONDS = 0.2
+_ROOT = Path(__file__).parents[1]
 
 _log = logging.getLogger(__name__)
 
@@ -156,7 +159,8 @@ class _Worker:
     def __init__(self, orders: Orders) -> None:
         self.started = time.monotonic()
         self.process = subprocess.Popen(
-            [sys.executable, "-m", "api.workers"],
+            [sys.executable, "-P", "-m", "api.workers"],  # not whatever is called `api` where we were started
+            env={**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, (str(_ROOT), *_inherited())))},
             stdin=subprocess.PIPE,
             stdout=subprocess.DEVNULL,
             pass_fds=[orders.listening],
@@ -186,6 +190,10 @@ class _Worker:
             _log.error("worker process %d does not end: killed", self.process.pid)
             self.process.kill()
             self.process.wait()
+
+
+def _inherited() -> list[str]:
+    return os.environ.get("PYTHONPATH", "").split(os.pathsep)
 
 
 def work() -> None:
