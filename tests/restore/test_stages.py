@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -10,7 +11,7 @@ from typing import Any
 import pytest
 from sqlalchemy import Engine, text
 
-from ledger_service.flow import assign, infer, repost, review, settle
+from ledger_service.flow import assign, infer, publish, repost, review, settle
 from ledger_service.store.chain import Attempt
 from tests.conftest import new_database
 from tests.flow.world import Ask, World, seeded, wallet
@@ -273,3 +274,38 @@ def test_what_was_sent_after_the_copy_is_not_sent_again(world: World, empty: Eng
         assert uow.intents.next_nonce(lane) == nonce + 1
         assert uow.intents.newest_try(lane, key) is None
         assert uow.payouts.payroll(ask.campaign) == row
+
+
+def test_a_copy_made_while_the_log_grew_is_that_of_its_checkpoint(
+    world: World, empty: Engine, tmp_path: Path
+) -> None:
+    """The checkpoint was copied first; all else came when much more had happened."""
+    deployed(world)
+    ask = half_labelled(world)
+    size = world.size()
+    mirror_world(world, tmp_path / "copy")
+    world.answer_all("bob", ask)
+    world.answer_all("eve", ask)
+    another = world.ask(items=3, title="Another", labels_per_item=1)
+    world.open(another)
+    world.join("zoe", another)
+    assert world.match(another)
+    world.answer_all("zoe", another)
+    world.judge(ask)
+    mirror_world(world, tmp_path / "later")
+    for name in ("openings", "service.ndjson", "campaigns.json"):
+        (tmp_path / "later" / name).rename(tmp_path / "later" / f"{name}.moved")
+        old, new = tmp_path / "copy" / name, tmp_path / "later" / f"{name}.moved"
+        shutil.rmtree(old) if old.is_dir() else old.unlink()
+        new.rename(old)
+    with restored(world, tmp_path / "copy", empty) as again:
+        assert again.world.size() == size
+        assert (again.world.state(ask), again.world.state(another)) == ("open", "draft")
+        given = [again.world.submission("bob", ask, item, "cat") for item in again.world.tasks("bob")]
+        (first, *_) = again.world.hand_in("bob", given)
+        assert first.receipt.index == size
+        with again.world.store.begin() as uow:
+            publish.publish(uow, again.world.ledger, world.requester.address, another.campaign)
+        again.world.answer_all("eve", ask)
+        again.world.judge(ask)
+        assert again.world.state(ask) == "payable"
