@@ -16,6 +16,7 @@ from ledger_service.mirror.folder import Folder
 
 FORMAT = "crowdledger-fork@v1"
 FORK, BEHIND = "fork", "behind"
+MAX_EVIDENCE_BYTES = 4 << 20
 
 
 @dataclass(frozen=True, slots=True)

@@ -29,15 +29,18 @@ found. Nothing is changed, and a service may go on working meanwhile: what is ch
 
 The database is that of the state directory, or DATABASE_URL; the keys are those of the state directory. What
 cannot be checked without a key or a node is left out, and said. With --mirror, a folder that crowdledger
-mirror made is checked instead: its head, every tile, every entry.
+mirror made is checked instead: its head, every tile, every entry. With --fork, evidence that a mirror, monitor
+or witness has kept is checked: whether it proves that the log's key has signed two histories.
 """
 EXAMPLES = """\
   crowdledger fsck
   crowdledger fsck --state /srv/ledger --rpc https://rpc.example.org --json
   DATABASE_URL=postgresql://ledger@db/ledger crowdledger fsck --state /srv/ledger
   crowdledger fsck --mirror copy/ --log-key ledger.example.org+0a1b2c3d+AQ…
+  crowdledger fsck --fork copy/evidence/fork-1f0c….json --log-key ledger.example.org+0a1b2c3d+AQ…
 
-Exit status: 0 all agrees; 1 something does not, and it is named; 2 it could not be looked at.
+Exit status: 0 all agrees, or the fork is proved; 1 not so, and what is wrong is named; 2 it could not be looked
+at.
 """
 
 
@@ -46,6 +49,7 @@ def parser() -> argparse.ArgumentParser:
     made = arguments.parser("fsck", DESCRIPTION, EXAMPLES)
     arguments.add_state(made)
     made.add_argument("--mirror", type=Path, metavar="DIR", help="check this copy of a log, no database")
+    made.add_argument("--fork", type=Path, metavar="FILE", help="check this evidence of a fork, nothing else")
     made.add_argument("--rpc", metavar="URL", help="a node of the chain: compare the anchored heads with it")
     made.add_argument(
         "--depth",
@@ -63,6 +67,8 @@ def parser() -> argparse.ArgumentParser:
 def run(argv: Sequence[str]) -> int:
     """Check; the exit status."""
     given = parser().parse_args(argv)
+    if given.fork is not None:
+        return _check_fork(given)
     from ledger_service.errors import VerificationError
     from ledger_service.fsck.report import Difference
 
@@ -78,6 +84,29 @@ def run(argv: Sequence[str]) -> int:
         print(json.dumps({"ok": True} | report.to_json(), ensure_ascii=False))
     else:
         sys.stdout.writelines(line + "\n" for line in _sentences(report))
+    return 0
+
+
+def _check_fork(given: argparse.Namespace) -> int:
+    from ledger_service.audit.reading import parse_json
+    from ledger_service.errors import BadInput
+    from ledger_service.log.checkpoint import VerifierKey, open_checkpoint
+    from ledger_service.mirror.evidence import MAX_EVIDENCE_BYTES, Evidence, check_fork
+
+    if given.log_key is None:
+        raise BadInput("whose fork it is has to be known from elsewhere: give --log-key")
+    key = VerifierKey.parse(given.log_key)
+    try:
+        with given.fork.open("rb") as file:
+            raw = file.read(MAX_EVIDENCE_BYTES)
+    except OSError as error:
+        raise BadInput(f"cannot read {given.fork}: {error.strerror}") from error
+    evidence = Evidence.from_json(parse_json(raw, str(given.fork)))
+    check_fork(evidence, key)
+    old, new = (open_checkpoint(note, key) for note in (evidence.old, evidence.new))
+    facts = {"ok": True, "origin": key.name, "old_size": old.size, "new_size": new.size}
+    words = f"proved: {key.name} has signed two histories: heads of {old.size} and {new.size} entries"
+    print(json.dumps(facts) if given.json else words)
     return 0
 
 

@@ -21,6 +21,7 @@ from ledger_service.mirror.evidence import Evidence, check_fork
 from ledger_service.mirror.folder import Folder
 from ledger_service.mirror.mirroring import Mirrored, Refusal, mirror
 from ledger_service.mirror.tile_copy import tiles_of
+from scripts.cli import main
 from tests.log.memory_log import KEY, Change, entry
 from tests.mirror.plain import PlainLog, assert_whole, contents, logged, plain_log
 
@@ -147,6 +148,25 @@ def test_a_fork_changes_nothing_and_is_kept_as_evidence(size: int, tmp_path: Pat
     assert found == before
     check_fork(kept, KEY.verifier)
     assert kept.old.encode() == before["checkpoint"]
+
+
+def test_the_evidence_convinces_whoever_knows_the_logs_key(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    copy(plain_log(300), tmp_path)
+    with pytest.raises(Refusal) as caught:
+        copy(rewritten(700), tmp_path)
+    file, key = tmp_path / caught.value.saved, str(KEY.verifier)
+    assert main(["fsck", "--fork", str(file), "--log-key", key, "--json"]) == 0
+    assert json.loads(capsys.readouterr().out) == {
+        "ok": True, "origin": KEY.name, "old_size": 300, "new_size": 700,
+    }  # fmt: skip
+    other = str(LogKey(KEY.name, bytes(32)).verifier)
+    assert main(["fsck", "--fork", str(file), "--log-key", other]) == 1
+    assert main(["fsck", "--fork", str(file)]) == 2, "whose fork?"
+    found = json.loads(file.read_text())
+    file.write_text(json.dumps(found | {"old": found["new"]}))
+    assert main(["fsck", "--fork", str(file), "--log-key", key]) == 1, "a head and itself are no fork"
 
 
 def test_evidence_of_no_fork_proves_none() -> None:
