@@ -29,8 +29,8 @@ found. Nothing is changed, and a service may go on working meanwhile: what is ch
 
 The database is that of the state directory, or DATABASE_URL; the keys are those of the state directory. What
 cannot be checked without a key or a node is left out, and said. With --mirror, a folder that crowdledger
-mirror made is checked instead: its head, every tile, every entry. With --fork, evidence that a mirror, monitor
-or witness has kept is checked: whether it proves that the log's key has signed two histories.
+mirror made is checked instead: its head, every tile, every entry. With --fork, evidence that a mirror, a
+monitor or a witness has kept is checked: whether it proves that the log's key has signed two histories.
 """
 EXAMPLES = """\
   crowdledger fsck
@@ -39,8 +39,7 @@ EXAMPLES = """\
   crowdledger fsck --mirror copy/ --log-key ledger.example.org+0a1b2c3d+AQ…
   crowdledger fsck --fork copy/evidence/fork-1f0c….json --log-key ledger.example.org+0a1b2c3d+AQ…
 
-Exit status: 0 all agrees, or the fork is proved; 1 not so, and what is wrong is named; 2 it could not be looked
-at.
+Exit status: 0 all agrees, or the fork is proved; 1 not so, and it is named; 2 it could not be looked at.
 """
 
 
