@@ -43,21 +43,22 @@ def restore_state(uow: UnitOfWork, rows: Restoring, copy: Copy, left_out: frozen
     Lines of what is newer than the copied log are left out, or become the draft that it was before.
     """
     size = copy.head.size
-    _put(rows, "campaigns", copy, "campaign", lambda line: _campaign(line, size), left_out)
+    campaigns = (line for line in copy.state("campaign") if unhex(line["campaign"]) not in left_out)
+    _put(rows, "campaigns", campaigns, lambda line: _campaign(line, size))
     requesters = rows.requesters()
-    ours = requesters.keys()
-    _put(rows, "items", copy, "item", lambda line: _item(uow, line, requesters), left_out, ours)
-    _put(rows, "gold", copy, "gold", lambda line: _gold(uow, line, requesters), left_out, ours)
-    _put(rows, "auditors", copy, "auditor", lambda line: line | _ids(line, "campaign"), left_out, ours)
-    _put(rows, "workers", copy, "worker", lambda line: line)
+
+    def ours(kind: str) -> Iterator[Line]:
+        return (line for line in copy.state(kind) if unhex(line["campaign"]) in requesters)
+
+    _put(rows, "items", ours("item"), lambda line: _item(uow, line, requesters))
+    _put(rows, "gold", ours("gold"), lambda line: _gold(uow, line, requesters))
+    _put(rows, "auditors", ours("auditor"), lambda line: line | _ids(line, "campaign"))
+    _put(rows, "workers", copy.state("worker"), lambda line: line)
     joined = rows.known("workers", "worker")
-    offers = (line for line in copy.state("offer") if line["worker"] in joined)
-    for batch in batches(offers):
-        found = [line | _ids(line, "campaign") for line in batch]
-        rows.add("offers", [_without_kind(row) for row in found if row["campaign"] in ours])
-    for batch in batches(line for line in copy.state("matching") if line["index"] < size):
-        found = [line | _ids(line, "leaf", "campaign") for line in batch]
-        rows.add("matchings", [_without_kind(row) for row in found if row["campaign"] in ours])
+    offers = (line for line in ours("offer") if line["worker"] in joined)
+    _put(rows, "offers", offers, lambda line: line | _ids(line, "campaign"))
+    runs = (line for line in ours("matching") if line["index"] < size)
+    _put(rows, "matchings", runs, lambda line: line | _ids(line, "leaf", "campaign"))
     promised = ("leaf", "assignment", "grant_leaf", "receipt")
     for batch in batches(line for line in copy.state("label") if line["index"] < size):
         rows.promise([_ids(line, *promised) | {"deadline": line["deadline"]} for line in batch])
@@ -65,18 +66,22 @@ def restore_state(uow: UnitOfWork, rows: Restoring, copy: Copy, left_out: frozen
 
 def restore_plain(uow: UnitOfWork, rows: Restoring, copy: Copy, progress: Progress) -> None:
     """Session grants, assignments, reputations and settlements: their entries say all."""
-    ours = rows.requesters().keys()
+    ours = {None, *rows.requesters()}
     for batch in batches(copy.entries(), 4096):
         made: dict[str, list[Line]] = {}
         for index, raw in batch:
             entry = entries.decode(raw)
             table = _PLAIN.get(type(entry.struct))
-            if table is not None and getattr(entry.struct, "campaign", None) in (None, *ours):
+            if table is not None and _campaign_of(entry) in ours:
                 row = rows.columns_of(table, entry.struct) | {"leaf": entry.leaf, "index": index}
                 made.setdefault(table, []).append(row)
         for table, found in made.items():
             rows.add(table, found)
         progress("rows", batch[-1][0] + 1, copy.head.size)
+
+
+def _campaign_of(entry: entries.Entry) -> bytes | None:
+    return getattr(entry.struct, "campaign", None)
 
 
 _PLAIN: dict[type[entries.Struct], str] = {
@@ -87,27 +92,10 @@ _PLAIN: dict[type[entries.Struct], str] = {
 }
 
 
-def _put(
-    rows: Restoring,
-    table: str,
-    copy: Copy,
-    kind: str,
-    make: Callable[[Line], Line],
-    left_out: frozenset[bytes] = frozenset(),
-    only: Iterable[bytes] | None = None,
-) -> None:
-    for batch in batches(copy.state(kind)):
-        wanted = [
-            line
-            for line in batch
-            if "campaign" not in line
-            or (unhex(line["campaign"]) not in left_out and (only is None or unhex(line["campaign"]) in only))
-        ]
-        rows.add(table, [_without_kind(make(line)) for line in wanted])
-
-
-def _without_kind(line: Line) -> Line:
-    return {name: value for name, value in line.items() if name != "kind"}
+def _put(rows: Restoring, table: str, lines: Iterable[Line], make: Callable[[Line], Line]) -> None:
+    for batch in batches(lines):
+        made = map(make, batch)
+        rows.add(table, [{name: row[name] for name in row if name != "kind"} for row in made])
 
 
 def _ids(line: Line, *names: str) -> Line:

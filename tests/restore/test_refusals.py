@@ -233,7 +233,6 @@ DAMAGES = [
     Damage("service.ndjson", kind("intent"), lose("attempts")),
     Damage("service.ndjson", kind("intent"), put("attempts", ["no hex"])),
     Damage("service.ndjson", kind("anchor"), lose("checkpoint")),
-    Damage("service.ndjson", kind("payroll"), lose("evidence")),
 ]
 
 
