@@ -12,6 +12,7 @@ import psycopg
 from sqlalchemy import Connection, Engine, create_engine, event
 from sqlalchemy.engine.interfaces import DBAPIConnection
 from sqlalchemy.exc import DataError, IntegrityError, InvalidatePoolError, OperationalError
+from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.pool import ConnectionPoolEntry
 
 from ledger_service.errors import BadInput, Conflict, Unavailable
@@ -148,6 +149,8 @@ def _our_errors() -> Iterator[None]:
         yield
     except OperationalError as error:
         raise Unavailable("the database does not answer") from error
+    except PoolTimeout as error:
+        raise Unavailable("all connections to the database are taken") from error
     except DataError as error:
         raise BadInput("a value that cannot be stored") from error
     except IntegrityError as error:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from sqlalchemy import Engine, text
+from sqlalchemy import Engine, create_engine, text
 
 from ledger_service.errors import Unavailable
 from ledger_service.log.checkpoint import LogKey
@@ -29,6 +29,20 @@ def looking(database: Engine) -> Store:
     for one in held:
         one.close()
     return made
+
+
+def test_who_waits_for_a_connection_in_vain_is_told_so(database: Engine) -> None:
+    narrow = create_engine(database.url, pool_size=1, max_overflow=0, pool_timeout=0.1)
+    made = Store(narrow, KEY, bytes(32))
+
+    def ask() -> None:
+        with made.begin():
+            pass
+
+    with made.begin(), pytest.raises(Unavailable, match="taken"):
+        ask()
+    ask()
+    made.close()
 
 
 KEY = LogKey("example.org/log", bytes(32))
