@@ -45,8 +45,11 @@ def _service(uow: UnitOfWork, ledger: Ledger, after: int, limit: int) -> list[Li
         {"chain_id": lane.chain_id, "account": lane.account, "genesis": _hex(genesis), "first_nonce": first}
         for lane, genesis, first in ServiceState(uow.connection).lanes()
     ]
+    shown = uow.log.published()
+    cosigned = {"checkpoint": shown.checkpoint, "witnesses": list(shown.witnesses)}
     facts: dict[str, Json] = {
         "format": FORMAT,
+        "published": cosigned if shown.witnesses else None,
         "log_key": str(uow.log.key.verifier),
         "size": uow.log.head().size,
         "chain_id": ledger.domain.chain_id,

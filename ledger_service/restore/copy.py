@@ -19,7 +19,13 @@ from ledger_service.log.follow import Follower
 
 @dataclass(frozen=True, slots=True)
 class Facts:
-    """The first line of the service's own state, and what it says of accounts: {account: first nonce}."""
+    """The first line of the service's own state.
+
+    Attributes:
+        lanes: {account: first nonce} of the chain.
+        published: the note that readers were shown with its witnesses' lines, and their vkeys; None where no
+            witness had cosigned.
+    """
 
     chain_id: int
     provenance_log: str
@@ -27,6 +33,7 @@ class Facts:
     operator: str
     genesis: bytes | None
     lanes: dict[str, int]
+    published: tuple[str, tuple[str, ...]] | None
 
 
 class Copy:
@@ -92,6 +99,7 @@ def _read_facts(line: dict[str, Any]) -> Facts:
     try:
         lanes = [as_object(lane, "a lane") for lane in as_list(line["lanes"], "lanes")]
         mine = [lane for lane in lanes if lane["chain_id"] == line["chain_id"]]
+        shown = line.get("published")
         return Facts(
             chain_id=int(line["chain_id"]),
             provenance_log=str(line["provenance_log"]),
@@ -99,6 +107,7 @@ def _read_facts(line: dict[str, Any]) -> Facts:
             operator=str(line["operator"]),
             genesis=bytes.fromhex(mine[0]["genesis"][2:]) if mine else None,
             lanes={str(lane["account"]): int(lane["first_nonce"]) for lane in mine},
+            published=(str(shown["checkpoint"]), tuple(map(str, shown["witnesses"]))) if shown else None,
         )
     except (KeyError, TypeError, ValueError) as error:
         raise BadInput(f"the first line of service.ndjson: {error!r}") from error

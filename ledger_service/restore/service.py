@@ -14,12 +14,14 @@ from ledger_service.fsck.database import check_database
 from ledger_service.fsck.heads import ChainHeads
 from ledger_service.fsck.known import Known
 from ledger_service.fsck.report import Report
-from ledger_service.heads import Head
+from ledger_service.heads import Head as Anchored
+from ledger_service.log.checkpoint import read_unverified
 from ledger_service.restore.chain import Chain, check_heads, restore_intents
 from ledger_service.restore.copy import Copy, unhex
 from ledger_service.restore.opened import Openings
 from ledger_service.restore.rows import restore_log, restore_plain, restore_state
 from ledger_service.restore.standing import Standing
+from ledger_service.store.log import Head
 from ledger_service.store.migrate import upgrade
 from ledger_service.store.restoring import Restoring, refuse_used
 from ledger_service.store.store import Store, UnitOfWork
@@ -108,7 +110,7 @@ def _build(
     uow: UnitOfWork,
     copy: Copy,
     chain: Chain,
-    heads: list[Head],
+    heads: list[Anchored],
     left_out: frozenset[bytes],
     progress: Progress,
 ) -> list[str]:
@@ -123,6 +125,7 @@ def _build(
         raise VerificationError(
             "root of the restored log", expected=copy.head.root.hex(), found=found.root.hex()
         )
+    _show(uow, copy)
     restore_state(uow, rows, copy, left_out)
     restore_plain(uow, rows, copy, progress)
     campaigns = rows.requesters()
@@ -138,11 +141,20 @@ def _build(
     return standing.queued
 
 
+def _show(uow: UnitOfWork, copy: Copy) -> None:
+    """Show readers the head with its witnesses' lines, as before, if it is the one that was copied."""
+    if copy.facts.published is not None:
+        note, witnesses = copy.facts.published
+        head = read_unverified(note)
+        if head.size == copy.head.size:
+            uow.log.publish(Head(head.size, head.root, note, witnesses))
+
+
 def _check(
     uow: UnitOfWork,
     store: Store,
     copy: Copy,
-    heads: list[Head],
+    heads: list[Anchored],
     left_out: frozenset[bytes],
     progress: Progress,
 ) -> Report:

@@ -12,7 +12,9 @@ import pytest
 from sqlalchemy import Engine, text
 
 from ledger_service.flow import assign, infer, publish, repost, review, settle
+from ledger_service.log.cosignature import WitnessKey, with_lines
 from ledger_service.store.chain import Attempt
+from ledger_service.store.log import Head
 from tests.conftest import new_database
 from tests.flow.world import Ask, World, seeded, wallet
 from tests.fsck.conftest import lived
@@ -20,6 +22,18 @@ from tests.fsck.paid import anchored, deployed, paid_campaign, posted
 from tests.restore.world import dump, mirror_world, restored
 
 Stage = Callable[[World], object]
+
+
+def witnessed(world: World) -> None:
+    """Two witnesses cosign what is shown, and what is anchored."""
+    published(world)
+    keys = [WitnessKey(name, seeded(name)) for name in ("w1", "w2")]
+    vkeys = tuple(str(key.verifier) for key in keys)
+    with world.store.begin() as uow:
+        head = uow.log.head()
+        note = with_lines(head.checkpoint, [key.cosign(head.checkpoint, 1_800_000_000) for key in keys])
+        assert uow.log.publish(Head(head.size, head.root, note, vkeys))
+    anchored(world)
 
 
 def drafted(world: World) -> Ask:
@@ -163,7 +177,8 @@ def without_work(world: World) -> None:
 
 
 STAGES: list[Stage] = [
-    lambda world: None, drafted, published, opened, matched, half_labelled, labelled, reviewed, inferred,
+    lambda world: None, witnessed, drafted,
+    published, opened, matched, half_labelled, labelled, reviewed, inferred,
     payable, queued, pending, void, reposted, settled, finished, parts, without_work, paid_campaign, lived,
 ]  # fmt: skip
 
