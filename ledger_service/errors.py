@@ -3,6 +3,7 @@
 LedgerError
 ├── Refused                 the caller must change something                       4xx
 │   ├── BadInput            400  /problems/bad-input
+│   │   └── TooLarge        … more bytes than are read
 │   ├── Unauthenticated     401  /problems/unauthenticated
 │   ├── NotYours            404  /problems/not-found
 │   ├── Conflict            409  /problems/conflict
@@ -35,6 +36,10 @@ class BadInput(Refused):
 
     status = 400
     slug = "bad-input"
+
+
+class TooLarge(BadInput):
+    """More bytes than are read; a smaller question may do."""
 
 
 class Unauthenticated(Refused):

@@ -18,12 +18,12 @@ from ledger_service.audit.source import (
     MAX_JSON_BYTES,
     MAX_LINE_BYTES,
     MAX_TILE_BYTES,
-    TooLarge,
     campaign_page,
     decode_text,
 )
+from ledger_service.bounded import BoundedClient
 from ledger_service.commitments import Json
-from ledger_service.errors import BadInput, NotYours, Refused, Unauthenticated, Unavailable
+from ledger_service.errors import BadInput, NotYours, Refused, TooLarge, Unauthenticated, Unavailable
 from ledger_service.log import tiles
 from ledger_service.log.checkpoint import MAX_NOTE_BYTES
 from ledger_service.signing import Wallet
@@ -48,8 +48,7 @@ class HttpSource:
 
     def __init__(self, url: str, wallet: Wallet | None = None, client: httpx.Client | None = None) -> None:
         self.name = url.rstrip("/")
-        timeout = httpx.Timeout(60.0, connect=10.0)
-        self._client = client or httpx.Client(base_url=self.name, timeout=timeout, follow_redirects=False)
+        self._client = BoundedClient(MAX_SECONDS, self.name, client)
         self._wallet = wallet
         self._token: str | None = None
         self._signing_in = threading.Lock()
@@ -195,13 +194,9 @@ class HttpSource:
         return self._exchange("GET", path, limit, params=query, headers=headers)
 
     def _exchange(self, method: str, path: str, limit: int, **more: Any) -> tuple[bytes, httpx.Headers]:
-        try:
-            with self._client.stream(method, path, **more) as answer:
-                raw = _bounded(answer, limit, path)
-        except (httpx.HTTPError, httpx.InvalidURL) as error:
-            raise Unavailable(f"{self.name}{path} does not answer: {error}") from error
-        _raise_for(answer.status_code, self.name + path, raw)
-        return raw, answer.headers
+        answer = self._client.ask(method, path, self.name + path, limit, **more)
+        _raise_for(answer.status, self.name + path, answer.body)
+        return answer.body, answer.headers
 
     def _login(self) -> str:
         """The session's token; signs in when there is none yet."""
@@ -233,19 +228,6 @@ def _again(ask: Callable[[], T]) -> T:
         except Unavailable:
             time.sleep(0.25 * 2**attempt)
     return ask()
-
-
-def _bounded(answer: httpx.Response, limit: int, path: str) -> bytes:
-    """The body, as long as it keeps to `limit` bytes and to the whole time allowed."""
-    deadline = time.monotonic() + MAX_SECONDS
-    body = bytearray()
-    for chunk in answer.iter_bytes():
-        body += chunk
-        if len(body) > limit:
-            raise TooLarge(f"{path} answers with more than {limit} bytes")
-        if time.monotonic() > deadline:
-            raise Unavailable(f"{path} does not answer in full within {MAX_SECONDS} s")
-    return bytes(body)
 
 
 def _raise_for(status: int, url: str, body: bytes) -> None:

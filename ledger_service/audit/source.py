@@ -27,7 +27,7 @@ from typing import Protocol
 
 from ledger_service.audit.reading import as_bytes, as_list, as_object, member, parse_json
 from ledger_service.commitments import Json
-from ledger_service.errors import BadInput, NotYours
+from ledger_service.errors import BadInput, NotYours, TooLarge
 from ledger_service.log import tiles
 from ledger_service.log.checkpoint import MAX_NOTE_BYTES
 from ledger_service.log.hashing import HASH_BYTES
@@ -38,10 +38,6 @@ MAX_JSON_BYTES = 64 << 20
 MAX_LINE_BYTES = 32 << 20
 MAX_LOG_SIZE = 1 << 32
 BUNDLE_KINDS = ("label", "payment")
-
-
-class TooLarge(BadInput):
-    """More bytes than are read; a smaller question may do."""
 
 
 class LogSource(Protocol):

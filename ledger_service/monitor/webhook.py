@@ -20,9 +20,8 @@ import secrets
 from pathlib import Path
 from typing import Protocol
 
-import httpx
-
-from ledger_service.errors import BadInput
+from ledger_service.bounded import BoundedClient
+from ledger_service.errors import BadInput, Unavailable
 from ledger_service.log.note import sign_ed25519
 from ledger_service.monitor.alarms import Kept
 from ledger_service.monitor.state import State
@@ -67,7 +66,7 @@ class Webhook:
     def __init__(self, url: str, signer: Signer | None = None) -> None:
         self.url = url
         self._signer = signer
-        self._client = httpx.Client(timeout=TIMEOUT_SECONDS, follow_redirects=False)
+        self._client = BoundedClient(TIMEOUT_SECONDS)
 
     def close(self) -> None:
         """Close the connections."""
@@ -99,10 +98,10 @@ class Webhook:
         if self._signer is not None:
             headers["webhook-signature"] = self._signer(f"{name}.{now}.".encode() + body)
         try:
-            with self._client.stream("POST", self.url, content=body, headers=headers) as answer:
-                return ("" if answer.is_success else f"it answers {answer.status_code}"), True
-        except (httpx.HTTPError, httpx.InvalidURL) as error:
-            return f"{type(error).__name__}: {error}", False
+            status = self._client.status("POST", self.url, "its server", content=body, headers=headers)
+        except Unavailable as error:
+            return str(error), False
+        return ("" if 200 <= status < 300 else f"it answers {status}"), True
 
 
 def _folder_id(state: State) -> str:

@@ -12,8 +12,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-import httpx
-
+from ledger_service.bounded import BoundedClient
+from ledger_service.errors import Unavailable
 from ledger_service.monitor.webhook import Signer
 
 FORK, ROLLBACK, BROKEN, SUSPECT, UNAVAILABLE = "fork", "rollback", "broken", "suspect", "unavailable"
@@ -64,7 +64,7 @@ class Webhook:
         self._url, self._signer = url, signer
         self._waiting: queue.Queue[Alarm | None] = queue.Queue(MOST_WAITING)
         self._stop = threading.Event()
-        self._client = httpx.Client(timeout=TIMEOUT_SECONDS, follow_redirects=False)
+        self._client = BoundedClient(TIMEOUT_SECONDS)
         self._thread = threading.Thread(target=self._work, name="webhook", daemon=True)
         self._thread.start()
 
@@ -96,10 +96,12 @@ class Webhook:
         name = f"alarm_{secrets.token_hex(12)}"  # the same for each try
         for _ in range(TRIES):
             try:
-                if self._client.post(self._url, content=body, headers=self._headers(name, body)).is_success:
+                headers = self._headers(name, body)
+                status = self._client.status("POST", self._url, "the webhook", content=body, headers=headers)
+                if 200 <= status < 300:
                     return True
-            except (httpx.HTTPError, httpx.InvalidURL) as error:
-                _log.warning("the webhook does not answer: %s", error)
+            except Unavailable as error:
+                _log.warning("%s", error)
             if self._stop.wait(pause):
                 break
             pause *= 2

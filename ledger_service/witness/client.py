@@ -8,9 +8,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from urllib.parse import urlsplit
 
-import httpx
-
-from ledger_service.errors import BadInput, Unavailable, VerificationError
+from ledger_service.bounded import BoundedClient
+from ledger_service.errors import BadInput, TooLarge, Unavailable, VerificationError
 from ledger_service.log.checkpoint import Checkpoint
 from ledger_service.log.cosignature import CosignerKey, open_cosignatures
 from ledger_service.log.note import Note, parse_note, parse_signature_lines
@@ -18,7 +17,6 @@ from ledger_service.witness.request import format_request
 
 MAX_ANSWER_BYTES = 1 << 16
 DEADLINE_SECONDS = 10.0
-CONNECT_SECONDS = 5.0
 ATTEMPTS = 4
 # A time further ahead of our clock than this would hold up the witness's later ones.
 MAX_AHEAD_SECONDS = 600
@@ -87,7 +85,7 @@ class WitnessClient:
             now,
         )
         self._size = 0  # of the head that it cosigned last, as far as we know
-        self._client = httpx.Client(timeout=deadline, follow_redirects=False)
+        self._client = BoundedClient(deadline)
 
     def close(self) -> None:
         """Close the connection."""
@@ -127,25 +125,19 @@ class WitnessClient:
         left = give_up - time.monotonic()
         if left <= 0:
             raise Unavailable(f"{self.key.name} does not answer within {self._deadline:g} s")
-        timeout = httpx.Timeout(left, connect=min(left, CONNECT_SECONDS))
-        headers = {"Content-Type": "text/plain; charset=utf-8"}
         try:
-            with self._client.stream(
-                "POST", self._url, content=body, headers=headers, timeout=timeout
-            ) as answer:
-                return answer.status_code, self._read(answer, give_up)
-        except (httpx.HTTPError, httpx.InvalidURL) as error:
-            raise Unavailable(f"{self.key.name} does not answer: {error or type(error).__name__}") from error
-
-    def _read(self, answer: httpx.Response, give_up: float) -> bytes:
-        body = bytearray()
-        for chunk in answer.iter_bytes():
-            body += chunk
-            if len(body) > MAX_ANSWER_BYTES:
-                raise VerificationError(f"{self.key.name} answers with more than {MAX_ANSWER_BYTES} bytes")
-            if time.monotonic() > give_up:
-                raise Unavailable(f"{self.key.name} does not answer within {self._deadline:g} s")
-        return bytes(body)
+            answer = self._client.ask(
+                "POST",
+                self._url,
+                self.key.name,
+                MAX_ANSWER_BYTES,
+                seconds=left,
+                content=body,
+                headers={"Content-Type": "text/plain; charset=utf-8"},
+            )
+        except TooLarge as error:
+            raise VerificationError(str(error)) from error
+        return answer.status, answer.body
 
     def _told(self, body: bytes) -> int:
         if not _SIZE.fullmatch(body):
