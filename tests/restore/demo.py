@@ -132,6 +132,6 @@ class Interrupted:
         try:
             demo.service.kill()
             self.work(demo)
-        except BaseException as error:  # shown by the test; the demo has to come to its end
+            demo.service.start()
+        except BaseException as error:  # shown by the test, once the demo has come to its end
             self.failed.append(error)
-        demo.service.start()
