@@ -7,7 +7,9 @@ it.
     3. As soon as the policy's quorum has cosigned it, it is shown with their lines.
     4. After a second without a quorum it is shown with the lines that there are: whoever has a policy refuses
        it, and for everybody else nothing is worse than without witnesses.
-    5. Lines that come later are added while the head is the one that is shown; then comes the next round.
+    5. Where somebody else has had a newer committed head cosigned meanwhile, the round goes on with it, within
+       the same second.
+    6. Lines that come later are added while the head is the one that is shown; then comes the next round.
 
 Crash before a witness answers: it may have cosigned a head that we do not know of as cosigned; the next start
 asks from size 0, is told the size, and goes on from there. Crash before the row of what is shown is
@@ -163,7 +165,8 @@ class Cosigning:
             if found.time < self._times.get(str(key), 0):
                 raise VerificationError(f"the clock of {key.name} went back", found=str(found.time))
         except LedgerError as error:
-            self._failed(asked, error)
+            if not (isinstance(error, WitnessAhead) and self._was_fed(error.size)):
+                self._failed(asked, error)
             return
         if asked.fault:
             _log.warning("witness %s cosigns again", key.name)
@@ -171,6 +174,22 @@ class Cosigning:
         if asked.size == self._round.head.size:
             self._round.lines[str(key)] = found.line
             self._times[str(key)] = found.time
+
+    def _was_fed(self, size: int) -> bool:
+        """Whether a witness that is ahead of the round has cosigned a head that is committed.
+
+        Everybody who hands in a label gets the newest signed head, and may have it cosigned. The round is of
+        the newest head then, as the witness cosigns no smaller one any more; it gets no more time for that.
+        """
+        with self._store.begin() as uow:
+            head = uow.log.head()
+        if size > head.size:
+            return False
+        if self._round.shown < 0 and head.size > self._round.head.size:
+            begun = self._round.begun
+            self._round = self._round_of(head)
+            self._round.begun = begun
+        return True
 
     def _failed(self, asked: _Asked, error: LedgerError) -> None:
         asked.pause = min(2 * asked.pause or FIRST_PAUSE_SECONDS, LONGEST_PAUSE_SECONDS)

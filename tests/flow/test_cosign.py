@@ -8,7 +8,7 @@ import logging
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -16,7 +16,7 @@ import pytest
 from sqlalchemy import Engine
 
 from ledger_service import entries
-from ledger_service.errors import BadInput, Corrupt, VerificationError
+from ledger_service.errors import BadInput, Corrupt, LedgerError, VerificationError
 from ledger_service.flow import anchor
 from ledger_service.flow.cosign import Cosigning
 from ledger_service.log.checkpoint import LogKey, sign_checkpoint
@@ -26,6 +26,7 @@ from ledger_service.store.log import Head
 from ledger_service.store.store import Store
 from ledger_service.witness.evidence import EvidenceFiles
 from ledger_service.witness.records import Records
+from ledger_service.witness.request import format_request
 from ledger_service.witness.witness import Witness
 from tests.flow.world import World
 from tests.witness.hostile import Answer, honest, key, policy_text, scripted
@@ -222,6 +223,51 @@ def test_a_witness_that_knows_entries_which_we_lost_is_an_alarm(
     until(cosigning, lambda: shown(store).size == head.size)
     until(cosigning, lambda: any("422" in record.message for record in caplog.records))
     assert shown(store).witnesses == ()
+
+
+def test_anybody_may_have_a_newer_head_cosigned_and_that_is_no_loss(
+    store: Store, around: Surroundings, caplog: pytest.LogCaptureFixture
+) -> None:
+    """POST /v1/labels gives out the newest signed head, and a witness takes it from everybody."""
+    policy = around.policy("all", 1, 2)
+    cosigning = around.start(store, policy)
+    first = grow(store, 3)
+    until(cosigning, lambda: shown(store).size == first.size)
+    for _ in range(5):
+        before = shown(store)
+        grow(store)
+        cosigning._next_round()
+        newest = grow(store)
+        with store.begin() as uow:
+            proof = uow.log.tree(newest.size).consistency_proof(before.size)
+        around.witnesses[1].add_checkpoint(format_request(before.size, proof, newest.checkpoint))
+        started = time.monotonic()
+        until(cosigning, lambda before=before: shown(store).size > before.size)  # type: ignore[misc]
+        assert time.monotonic() - started < 0.9
+        assert shown(store).size == newest.size
+        assert open_under_policy(shown(store).checkpoint, parse_policy(policy), LOG.verifier)
+    assert not caplog.records
+
+
+def test_a_newer_head_gets_no_more_time(store: Store, around: Surroundings) -> None:
+    """However often the round has to go on with a newer head, something is shown after a second."""
+    around.away.add(2)
+    cosigning = around.start(store, around.policy("all", 1, 2))
+    first = grow(store, 3)
+    until(cosigning, lambda: shown(store).size == first.size)
+    last = first
+    grow(store)
+    cosigning._next_round()
+    started = time.monotonic()
+    while shown(store).size == first.size:
+        newest = grow(store)
+        with store.begin() as uow:
+            proof = uow.log.tree(newest.size).consistency_proof(last.size)
+        with suppress(LedgerError):  # ours may have been first
+            around.witnesses[1].add_checkpoint(format_request(last.size, proof, newest.checkpoint))
+            last = newest
+        cosigning.step()
+        assert time.monotonic() - started < 3
 
 
 def test_a_witness_whose_clock_goes_back_is_left_out(store: Store, around: Surroundings) -> None:
