@@ -152,7 +152,11 @@ class Pool:
         self._rows = self._uow.labels.find([one.leaf for one in answers])
         self._states = self._uow.campaigns.states({one.given.campaign for one in answers})
         self._now = self._ledger.clock.now()
-        self._signers = self._recover(one for one in answers if one.leaf not in self._rows)
+        # Only of items that are assigned: a signature takes a hundred times as long to check as all the rest,
+        # and nobody who works for nobody may occupy the one thread that appends.
+        self._signers = self._recover(
+            one for one in answers if one.leaf not in self._rows and one.place in self._assignments
+        )
         pairs = {(one.worker, key) for one in answers if isinstance(key := self._signers.get(one.leaf), str)}
         self._grants = self._uow.workers.grants_of(pairs)
         self._asked = [asked if isinstance(asked, Refused) else self._decide(asked) for asked in self._asked]
