@@ -7,8 +7,8 @@ it.
     3. As soon as the policy's quorum has cosigned it, it is shown with their lines.
     4. After a second without a quorum it is shown with the lines that there are: whoever has a policy refuses
        it, and for everybody else nothing is worse than without witnesses.
-    5. Where somebody else has had a newer committed head cosigned meanwhile, the round goes on with it, within
-       the same second.
+    5. Where somebody else has had a newer committed head cosigned meanwhile, the round goes on with it,
+       within the same second.
     6. Lines that come later are added while the head is the one that is shown; then comes the next round.
 
 Crash before a witness answers: it may have cosigned a head that we do not know of as cosigned; the next start
