@@ -17,11 +17,12 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from types import TracebackType
 from typing import Any
+from urllib.parse import urlsplit
 
 import httpcore
 import httpx
 
-from ledger_service.errors import TooLarge, Unavailable
+from ledger_service.errors import BadInput, TooLarge, Unavailable
 
 CONNECT_SECONDS = 10.0
 _GZIP = 31  # zlib's window for a gzip stream
@@ -143,6 +144,22 @@ def decoded(pieces: Iterable[bytes], coding: str, limit: int, name: str) -> byte
     if gzip is not None and met and not gzip.eof:
         raise Unavailable(f"{name} answers with a gzip stream that breaks off")
     return bytes(body)
+
+
+def named_server(url: str) -> str:
+    """Scheme and host of an address, to name it by: the rest of a webhook's is as good as a password.
+
+    Raises:
+        BadInput: it is no http or https URL.
+    """
+    try:
+        parts = urlsplit(url)
+        host, port = parts.hostname, parts.port
+    except ValueError as error:
+        raise BadInput("the URL makes no sense") from error
+    if parts.scheme not in ("http", "https") or not host:
+        raise BadInput("the URL begins with http:// or https:// and a host")
+    return f"{parts.scheme}://{host}" + ("" if port is None else f":{port}")
 
 
 class _Until:

@@ -20,7 +20,7 @@ import secrets
 from pathlib import Path
 from typing import Protocol
 
-from ledger_service.bounded import BoundedClient
+from ledger_service.bounded import BoundedClient, named_server
 from ledger_service.errors import BadInput, Unavailable
 from ledger_service.log.note import sign_ed25519
 from ledger_service.monitor.alarms import Kept
@@ -61,10 +61,14 @@ def read_secret(path: Path) -> Signer:
 
 
 class Webhook:
-    """Posts alarms to one URL; use `close` at the end. Redirects are not followed."""
+    """Posts alarms to one URL; use `close` at the end. Redirects are not followed.
+
+    Raises on creation:
+        BadInput: the URL is none.
+    """
 
     def __init__(self, url: str, signer: Signer | None = None) -> None:
-        self.url = url
+        self._url, self._name = url, named_server(url)
         self._signer = signer
         self._client = BoundedClient(TIMEOUT_SECONDS)
 
@@ -84,7 +88,7 @@ class Webhook:
                 state.tried(kept.number, posted=not why or last, next_try=now + pause)
             if why:
                 then = "given up" if last else f"tried again after {pause} s"
-                failures.append(f"alarm {kept.number} could not be posted to {self.url}: {why}; {then}")
+                failures.append(f"alarm {kept.number} could not be posted to {self._name}: {why}; {then}")
             if not reached:
                 break  # nobody is there: the others wait for the next look
         return failures
@@ -98,7 +102,7 @@ class Webhook:
         if self._signer is not None:
             headers["webhook-signature"] = self._signer(f"{name}.{now}.".encode() + body)
         try:
-            status = self._client.status("POST", self.url, "its server", content=body, headers=headers)
+            status = self._client.status("POST", self._url, self._name, content=body, headers=headers)
         except Unavailable as error:
             return str(error), False
         return ("" if 200 <= status < 300 else f"it answers {status}"), True

@@ -12,7 +12,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from ledger_service.bounded import BoundedClient
+from ledger_service.bounded import BoundedClient, named_server
 from ledger_service.errors import Unavailable
 from ledger_service.monitor.webhook import Signer
 
@@ -58,9 +58,13 @@ class Webhook:
 
     Args:
         signer: makes the `webhook-signature`; None sends without one.
+
+    Raises:
+        BadInput: the URL is none.
     """
 
     def __init__(self, url: str, signer: Signer | None = None) -> None:
+        self._name = f"the webhook at {named_server(url)}"
         self._url, self._signer = url, signer
         self._waiting: queue.Queue[Alarm | None] = queue.Queue(MOST_WAITING)
         self._stop = threading.Event()
@@ -97,7 +101,7 @@ class Webhook:
         for _ in range(TRIES):
             try:
                 headers = self._headers(name, body)
-                status = self._client.status("POST", self._url, "the webhook", content=body, headers=headers)
+                status = self._client.status("POST", self._url, self._name, content=body, headers=headers)
                 if 200 <= status < 300:
                     return True
             except Unavailable as error:

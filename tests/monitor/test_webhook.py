@@ -14,6 +14,7 @@ from ledger_service.log.note import holds_ed25519, public_key
 from ledger_service.monitor.alarms import Alarm, Kind
 from ledger_service.monitor.state import State
 from ledger_service.monitor.webhook import FIRST_PAUSE, MOST_TRIES, Webhook, read_secret
+from ledger_service.witness import alarms
 from tests.monitor.receiver import Received, Receiver
 
 NOW = 1_800_000_000
@@ -125,3 +126,23 @@ def test_a_secret_that_others_may_read_is_refused(tmp_path: Path) -> None:
         read_secret(path)
     with pytest.raises(BadInput, match="cannot read"):
         read_secret(tmp_path / "nothing")
+
+
+@pytest.mark.parametrize("url", ["", "notaurl", "ftp://a.example/", "http://", "https:///x", "http://a:b/"])
+@pytest.mark.parametrize("kind", [Webhook, alarms.Webhook])
+def test_what_is_no_url_is_refused_before_the_first_alarm(
+    kind: type[Webhook] | type[alarms.Webhook], url: str
+) -> None:
+    with pytest.raises(BadInput):
+        kind(url)
+
+
+def test_what_went_wrong_is_said_without_the_secret_in_the_url(tmp_path: Path) -> None:
+    with Receiver() as receiver, State(tmp_path) as state:
+        raise_one(state)
+        receiver.statuses = [500]
+        hook = Webhook(receiver.url + "/T0000/secret?token=secret")
+        (said,) = hook.deliver(state, NOW)
+        hook.close()
+        assert "secret" not in said
+        assert receiver.url.removesuffix("/hook") in said
