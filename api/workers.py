@@ -141,8 +141,13 @@ class Workers:
         if self._failures == MOST_FAILURES:
             self.failure = f"{told}, as the {MOST_FAILURES - 1} before it: worker processes do not stay up"
             return False
+        try:
+            self._living[place] = _Worker(self._orders)
+        except OSError as error:  # no memory or no room for a process: the next look tries again
+            _log.error("%s after %.0f s; no other could be started: %s", told, lived, error)
+            ended.started = time.monotonic()  # so that this counts as one that did not stay up
+            return True
         _log.error("%s after %.0f s: started another", told, lived)
-        self._living[place] = _Worker(self._orders)
         return True
 
     def _end_all(self) -> None:

@@ -164,6 +164,27 @@ def test_workers_that_do_not_stay_up_end_the_service_with_a_word(orders: workers
         assert "do not stay up" in running.failure
 
 
+def test_a_worker_that_cannot_be_started_now_is_started_later(
+    orders: workers.Orders, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    refused: list[bool] = []
+    start = workers._Worker
+
+    def once_refused(given: workers.Orders) -> workers._Worker:
+        if not refused:
+            refused.append(True)
+            raise BlockingIOError(11, "Resource temporarily unavailable")  # as fork says it
+        return start(given)
+
+    with workers.running(orders, 1, lambda: None) as running:
+        first = running.pids[0]
+        monkeypatch.setattr(workers, "_Worker", once_refused)
+        psutil.Process(first).kill()
+        wait_for(lambda: running.pids[0] != first)
+        assert refused
+        assert running.failure is None
+
+
 def test_a_worker_that_does_not_end_is_killed(
     orders: workers.Orders, monkeypatch: pytest.MonkeyPatch
 ) -> None:
