@@ -25,6 +25,7 @@ from typing import IO, Any
 import uvicorn
 
 from api.app import create_app
+from api.impatient import Impatient
 from ledger_service.chain import contracts
 from ledger_service.config import Settings
 from ledger_service.service import Service, assemble
@@ -72,7 +73,8 @@ class Listening(socket.socket):
 
 def server(service: Service) -> uvicorn.Server:
     """The HTTP server of one process."""
-    return uvicorn.Server(uvicorn.Config(create_app(service), log_level="warning", access_log=False))
+    config = uvicorn.Config(create_app(service), http=Impatient, log_level="warning", access_log=False)
+    return uvicorn.Server(config)
 
 
 @contextmanager

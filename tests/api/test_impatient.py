@@ -7,16 +7,22 @@ import socket
 import threading
 import time
 from collections.abc import Iterator
+from typing import cast
 
 import pytest
 import uvicorn
+from fastapi import FastAPI
 from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import PlainTextResponse
 from starlette.routing import Route
+from starlette.testclient import TestClient
 
+from api import workers
 from api.impatient import Impatient
 from api.witness import listening
+from tests.api.test_routes import client as client
+from tests.api.test_routes import world as world
 
 SECONDS = 0.4
 
@@ -93,3 +99,22 @@ def test_a_body_may_take_longer_and_a_connection_may_rest(port: int) -> None:
         time.sleep(SECONDS * 1.5)
         assert connection.sock is kept
     connection.close()
+
+
+def test_the_service_does_not_wait_for_heads_either(
+    client: TestClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(Impatient, "head_seconds", SECONDS)
+    app = cast(FastAPI, client.app)
+    with listening("127.0.0.1", 0) as sock:
+        server = workers.server(app.state.service)
+        thread = threading.Thread(target=server.run, kwargs={"sockets": [sock]})
+        thread.start()
+        try:
+            with socket.create_connection(("127.0.0.1", sock.getsockname()[1])) as slow:
+                assert (
+                    seconds_until_closed(slow, b"GET /livez HTTP/1.1\r\nX-Slow: " + b"a" * 100) < SECONDS * 6
+                )
+        finally:
+            server.should_exit = True
+            thread.join()
