@@ -27,7 +27,7 @@ _number = itertools.count()
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     """What takes too long for every change."""
-    parser.addoption(EVERY_FAULT, action="store_true", help="inject every fault, not one in three")
+    parser.addoption(EVERY_FAULT, action="store_true", help="inject every fault, not one in five")
 
 
 @pytest.fixture(scope="session")

@@ -24,7 +24,14 @@ from scripts import benches
 from scripts.benches.log import append, big, build, http, load, pymerkle, reading, verify
 from scripts.benches.log.filler import ENTRY_BYTES, Filler
 from scripts.benches.log.rows import rows
-from scripts.benches.log.scratch import PREFIX, check_room, direct, durable_settings, scratch
+from scripts.benches.log.scratch import (
+    PREFIX,
+    check_room,
+    deferring_interrupts,
+    direct,
+    durable_settings,
+    scratch,
+)
 from scripts.benches.log.sizes import BATCHES, sizes_for
 from scripts.benches.log.whole import Found
 from scripts.programs import ROOT, Stop
@@ -299,3 +306,19 @@ def test_pymerkle_is_measured_in_all_its_ways(room: Path) -> None:
     assert all(rate > 0 for rate in found.values())
     assert f"pymerkle=={version}" in pymerkle.PINNED.read_text()
     assert list(room.iterdir()) == []
+
+
+def test_an_interruption_waits_for_what_must_be_done_whole_and_is_not_lost() -> None:
+    done = []
+
+    def interrupted() -> None:
+        with deferring_interrupts():
+            signal.raise_signal(signal.SIGTERM)
+            done.append("whole")
+        done.append("went on")
+
+    before = signal.getsignal(signal.SIGTERM)
+    with pytest.raises(KeyboardInterrupt):
+        interrupted()
+    assert done == ["whole"]
+    assert signal.getsignal(signal.SIGTERM) is before

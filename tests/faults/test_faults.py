@@ -12,8 +12,8 @@ import pytest
 from tests.conftest import EVERY_FAULT
 
 PROJECT = Path(__file__).parents[2]
-# One in three, so that each operation has one fault or two, and all four kinds come in turns.
-SOME = 3
+# One in five, so that most operations have one, and all four kinds come in turns.
+SOME = 5
 # What a scenario has to do at least, so that a table that has become short is noticed.
 POINTS = {
     "append": {"copy data", "INSERT INTO log_tiles", "UPDATE log_head SET", "INSERT INTO labels", "commit"},

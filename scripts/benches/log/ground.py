@@ -16,10 +16,9 @@ from ledger_service.config import Options, Settings, settle
 from ledger_service.errors import LedgerError
 from ledger_service.local.keys import load_or_make
 from ledger_service.local.postgres import EmbeddedPostgres
-from ledger_service.local.services import undisturbed
 from ledger_service.service import Service as Assembled
 from ledger_service.service import assemble
-from scripts.benches.log.scratch import direct, durable_settings, scratch
+from scripts.benches.log.scratch import deferring_interrupts, direct, durable_settings, scratch
 from scripts.cli import startup
 from scripts.demo_job.client import Connection
 from scripts.demo_job.info import Info
@@ -145,5 +144,5 @@ def new_state() -> Iterator[Path]:
 
 
 def _end(serving: Serving) -> None:
-    with undisturbed():
+    with deferring_interrupts():
         serving.stop()

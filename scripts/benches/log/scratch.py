@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
+import signal
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -14,7 +15,6 @@ import psycopg
 
 from ledger_service.local import processes
 from ledger_service.local.postgres import EmbeddedPostgres
-from ledger_service.local.services import undisturbed
 from ledger_service.local.state import prepare
 from scripts.programs import Stop
 
@@ -29,6 +29,25 @@ Postgres = psycopg.Connection[tuple[object, ...]]
 
 
 @contextmanager
+def deferring_interrupts() -> Iterator[None]:
+    """Let an interruption (Ctrl-C, SIGTERM, SIGHUP) wait until the block is done; it is raised then.
+
+    What ends a part of a run must be done whole; ignored, an interruption of that moment would be lost, and
+    the run go on.
+    """
+    came: list[int] = []
+    numbers = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+    before = {number: signal.signal(number, lambda found, _: came.append(found)) for number in numbers}
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+    if came:
+        raise KeyboardInterrupt
+
+
+@contextmanager
 def scratch() -> Iterator[Path]:
     """An empty folder that is removed with all it holds; a second Ctrl-C does not keep it there.
 
@@ -38,7 +57,7 @@ def scratch() -> Iterator[Path]:
     try:
         yield folder
     finally:
-        with undisturbed():
+        with deferring_interrupts():
             for process in psutil.process_iter():
                 if _runs_on(process, folder):
                     processes.end(process)
@@ -76,7 +95,7 @@ def server() -> Iterator[str]:
             started.start()
             yield started.url
         finally:
-            with undisturbed():
+            with deferring_interrupts():
                 started.stop()
 
 
