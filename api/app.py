@@ -6,9 +6,9 @@ from importlib.metadata import version
 
 from fastapi import FastAPI
 
-from api import docs, problems
+from api import docs, problems, verify_page
 from api.limits import BodyLimit
-from api.routes import audits, auth, campaigns, info, labels, log, payouts, workers
+from api.routes import audits, auth, campaigns, info, labels, log, operator, payouts, workers
 from ledger_service.service import Service
 
 DESCRIPTION = """\
@@ -30,7 +30,9 @@ def create_app(service: Service) -> FastAPI:
     app.state.service = service
     problems.install(app)
     docs.install(app)
+    verify_page.install(app)
     app.add_middleware(BodyLimit)
-    for module in (info, auth, workers, campaigns, labels, payouts, audits, log):
+    # What is asked for most comes first: every route before it is tried for every request.
+    for module in (labels, log, info, auth, workers, campaigns, payouts, audits, operator):
         app.include_router(module.router)
     return app

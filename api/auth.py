@@ -13,7 +13,7 @@ from fastapi import Depends, Request, Security
 from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
 
 from ledger_service.errors import Unauthenticated
-from ledger_service.store.sessions import Sessions
+from ledger_service.store.sessions import ENDED, Sessions
 
 
 class AuthSettings(Protocol):
@@ -69,7 +69,7 @@ def service_of(request: Request) -> AuthService:
     return cast(AuthService, request.app.state.service)
 
 
-def session_token(credentials: Credentials) -> str:
+async def session_token(credentials: Credentials) -> str:
     """The token that the caller sent, not yet looked up.
 
     Raises:
@@ -87,10 +87,17 @@ def caller(request: Request, token: Annotated[str, Depends(session_token)]) -> s
         Unauthenticated: no token, an unknown one, or one that has ended: the last two are never told apart.
     """
     with service_of(request).store.begin() as transaction:
-        address = transaction.sessions.find(token)
+        return owner(transaction.sessions, token)
+
+
+def owner(sessions: Sessions, token: str) -> str:
+    """Whose session it is. Raises as `caller`, for routes whose transaction looks the session up itself."""
+    address = sessions.find(token)
     if address is None:
-        raise Unauthenticated("the session has ended, or never was: sign in again")
+        raise Unauthenticated(ENDED)
     return address
 
 
 Caller = Annotated[str, Depends(caller)]
+# For routes whose transaction looks the session up itself, by `owner`.
+Token = Annotated[str, Depends(session_token)]

@@ -6,6 +6,7 @@ import re
 from typing import Annotated, cast
 
 from fastapi import Depends, Path, Request
+from fastapi.concurrency import run_in_threadpool
 
 from api import examples
 from ledger_service.errors import NotYours
@@ -14,10 +15,11 @@ from ledger_service.service import Service
 _ID = re.compile(r"0x[0-9a-f]{64}", re.ASCII)
 
 
-def service(request: Request) -> Service:
+async def service(request: Request) -> Service:
     """The service behind the application."""
     running = cast(Service, request.app.state.service)
-    running.refresh_clock()
+    if running.clock_is_stale:
+        await run_in_threadpool(running.refresh_clock)
     return running
 
 
@@ -27,12 +29,12 @@ def _id(text: str) -> bytes:
     return bytes.fromhex(text[2:])
 
 
-def campaign_id(campaign: Annotated[str, Path(examples=[examples.CAMPAIGN_ID])]) -> bytes:
+async def campaign_id(campaign: Annotated[str, Path(examples=[examples.CAMPAIGN_ID])]) -> bytes:
     """A campaign's id: 32 bytes of hex in the path."""
     return _id(campaign)
 
 
-def leaf_hash(leaf: Annotated[str, Path(examples=[examples.LABEL_LEAF])]) -> bytes:
+async def leaf_hash(leaf: Annotated[str, Path(examples=[examples.LABEL_LEAF])]) -> bytes:
     """A leaf hash: 32 bytes of hex in the path."""
     return _id(leaf)
 

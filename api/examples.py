@@ -94,7 +94,11 @@ GRANT: Json = {
     "valid_until": _grant.valid_until,
     "signature": _signature("grant ada"),
 }
-LOGGED: Json = {"leaf": _hex(_made.leaf("grant ada")), "index": _made.log["grant ada"].index}
+ENROLLED: Json = {
+    "leaf": _hex(_made.leaf("grant ada")),
+    "index": _made.log["grant ada"].index,
+    "checkpoint": _made.checkpoint,
+}
 OFFER_ANY: Json = {"items": None}
 OFFER_SOME: Json = {"items": [_ITEM]}
 OFFERED: Json = {"offers": len(TEXTS)}
@@ -193,7 +197,10 @@ def _receipt(position: int) -> Json:
 
 LABELS: Json = {"labels": [_label(position) for position in range(len(TEXTS))]}
 RECEIPT: Json = _receipt(0)
-RECEIPTS: Json = {"receipts": [_receipt(position) for position in range(len(TEXTS))]}
+RECEIPTS: Json = {
+    "receipts": [_receipt(position) for position in range(len(TEXTS))],
+    "checkpoint": _made.checkpoint,
+}
 
 _BUNDLE, _PAID = _made.label_bundle("ada", 0), _made.payment_bundle("ada")
 LABEL_BUNDLE: Json = commitments.parse(_BUNDLE)

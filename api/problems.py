@@ -24,6 +24,7 @@ from starlette.exceptions import HTTPException
 from ledger_service.errors import (
     Corrupt,
     LedgerError,
+    Overloaded,
     Unavailable,
     VerificationError,
 )
@@ -98,9 +99,11 @@ def responses(*errors: type[LedgerError]) -> dict[int | str, dict[str, Any]]:
 async def _ledger_error(request: Request, error: Exception) -> Response:
     if not isinstance(error, LedgerError):
         raise TypeError("registered for LedgerError")
-    if error.status >= 500:
+    if error.status >= 500 and not isinstance(error, Overloaded):
         return _fault(request, error)
     headers = {"WWW-Authenticate": "Bearer"} if error.status == HTTPStatus.UNAUTHORIZED else {}
+    if isinstance(error, Overloaded):  # no fault, so nothing for the log
+        headers = {"Retry-After": "1"}
     detail = str(error) or _meaning(type(error))
     return _response(_body(error.slug, error.status, detail, _members(error)), headers)
 

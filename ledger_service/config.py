@@ -24,6 +24,7 @@ if TYPE_CHECKING:  # the chain's libraries are heavy, and these are only facts
 
 PREFIX = "CROWDLEDGER_"
 DEFAULT_PORT = 8420
+MOST_WORKERS = 64
 LOOPBACK = ("127.0.0.1", "::1", "localhost")
 MOST_BASIS_POINTS = 2_500  # CampaignEscrow.MAX_FEE_BPS
 # On a chain of our own nothing takes long; elsewhere finality, outages and people do.
@@ -50,6 +51,8 @@ class Options:
         bond: what a dispute costs if it fails, token minor units.
         anchor_seconds: how long new entries wait for an anchor when no payroll does.
         confirmations: blocks until a block is final; None asks the chain (its `finalized` block).
+        witness_policy: C2SP tlog-policy file: who is to cosign the log's heads; None for nobody.
+        workers: processes that answer requests.
     """
 
     state: Path
@@ -65,8 +68,12 @@ class Options:
     bond: int = 1_000_000
     confirmations: int | None = None
     anchor_seconds: float = 15.0
+    witness_policy: Path | None = None
+    workers: int = 1
 
     def __post_init__(self) -> None:
+        if not 1 <= self.workers <= MOST_WORKERS:
+            raise BadInput(f"1 to {MOST_WORKERS} processes can answer requests, not {self.workers}")
         if not 0 <= self.port < 1 << 16:
             raise BadInput(f"a port is a number from 0 to 65535, not {self.port}")
         if not 0 <= self.fee_bps <= MOST_BASIS_POINTS:
@@ -92,7 +99,7 @@ class Settings:
     Attributes:
         local: the chain is our own: it has a token for everybody, and a clock that may be moved.
         port: where the API listens; never 0.
-        confirmations: as in Options.
+        confirmations, witness_policy, workers: as in Options.
     """
 
     state: Path
@@ -113,6 +120,8 @@ class Settings:
     deployment: Deployment
     confirmations: int | None
     anchor_seconds: float
+    witness_policy: Path | None = None
+    workers: int = 1
 
     @property
     def url(self) -> str:
@@ -155,12 +164,21 @@ def settle(
         deployment=deployment,
         confirmations=options.confirmations,
         anchor_seconds=options.anchor_seconds,
+        witness_policy=options.witness_policy,
+        workers=options.workers,
     )
 
 
 _TEXTS = {"RPC_URL": "rpc_url", "HOST": "host", "ORIGIN": "origin", "ARBITER": "arbiter"}
-_NUMBERS = {"PORT": "port", "FEE_BPS": "fee_bps", "BOND": "bond", "CONFIRMATIONS": "confirmations"}
+_NUMBERS = {
+    "PORT": "port",
+    "FEE_BPS": "fee_bps",
+    "BOND": "bond",
+    "CONFIRMATIONS": "confirmations",
+    "WORKERS": "workers",
+}
 _LISTS = {"DOMAINS": "domains", "TOKENS": "tokens"}
+_FILES = {"WITNESS_POLICY": "witness_policy"}
 
 
 def read_options(environment: Mapping[str, str], given: Mapping[str, object]) -> Options:
@@ -169,7 +187,7 @@ def read_options(environment: Mapping[str, str], given: Mapping[str, object]) ->
     Raises:
         BadInput: a variable that nobody knows, or a value that is none; never with the value of a secret.
     """
-    known = {*ELSEWHERE, *_TEXTS, *_NUMBERS, *_LISTS}
+    known = {*ELSEWHERE, *_TEXTS, *_NUMBERS, *_LISTS, *_FILES}
     for name in environment:
         if name.startswith(PREFIX) and name.removeprefix(PREFIX) not in known:
             raise BadInput(
@@ -188,12 +206,14 @@ def _from(environment: Mapping[str, str]) -> dict[str, Any]:
     found: dict[str, Any] = {}
     if environment.get("DATABASE_URL"):
         found["database_url"] = environment["DATABASE_URL"]
-    for name, attribute in {**_TEXTS, **_NUMBERS, **_LISTS}.items():
+    for name, attribute in {**_TEXTS, **_NUMBERS, **_LISTS, **_FILES}.items():
         text = environment.get(PREFIX + name)
         if not text:
             continue
         if name in _NUMBERS:
             found[attribute] = _number(PREFIX + name, text)
+        elif name in _FILES:
+            found[attribute] = Path(text)
         else:
             found[attribute] = text if name in _TEXTS else tuple(text.replace(",", " ").split())
     return found

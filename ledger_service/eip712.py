@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass, fields
+from functools import lru_cache
 from typing import Annotated, ClassVar, get_args, get_type_hints
 
 from ledger_service import signing
@@ -37,13 +38,18 @@ class Domain:
 
     def separator(self) -> bytes:
         """hashStruct(EIP712Domain), 32 bytes."""
-        return signing.keccak256(
-            signing.keccak256(_DOMAIN_TYPE)
-            + signing.keccak256(self.name.encode())
-            + signing.keccak256(b"1")
-            + encode_word("uint256", self.chain_id)
-            + encode_word("address", self.verifying_contract)
-        )
+        return _separator(self)
+
+
+@lru_cache(maxsize=64)
+def _separator(domain: Domain) -> bytes:
+    return signing.keccak256(
+        signing.keccak256(_DOMAIN_TYPE)
+        + signing.keccak256(domain.name.encode())
+        + signing.keccak256(b"1")
+        + encode_word("uint256", domain.chain_id)
+        + encode_word("address", domain.verifying_contract)
+    )
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,11 +3,13 @@
 LedgerError
 ├── Refused                 the caller must change something                       4xx
 │   ├── BadInput            400  /problems/bad-input
+│   │   └── TooLarge        … more bytes than are read
 │   ├── Unauthenticated     401  /problems/unauthenticated
 │   ├── NotYours            404  /problems/not-found
 │   ├── Conflict            409  /problems/conflict
 │   └── BadSignature        422  /problems/bad-signature
 ├── Unavailable             try again                                              503
+│   └── Overloaded          … in a moment: others are waiting                      503  /problems/overloaded
 ├── VerificationError       a proof does not hold: which step, and the two values that differ
 └── Corrupt                 stop: what we read contradicts itself                  500, alarms
 """
@@ -34,6 +36,10 @@ class BadInput(Refused):
 
     status = 400
     slug = "bad-input"
+
+
+class TooLarge(BadInput):
+    """More bytes than are read; a smaller question may do."""
 
 
 class Unauthenticated(Refused):
@@ -71,6 +77,12 @@ class Unavailable(LedgerError):
     slug = "unavailable"
 
 
+class Overloaded(Unavailable):
+    """More is waiting than can be done soon; the same call will succeed in a moment."""
+
+    slug = "overloaded"
+
+
 class VerificationError(LedgerError):
     """A proof does not hold.
 
@@ -85,8 +97,9 @@ class VerificationError(LedgerError):
 
     def __init__(self, what: str, *, expected: str = "", found: str = "", step: int = 0) -> None:
         self.what, self.expected, self.found, self.step = what, expected, found, step
-        differs = f": expected {expected}, found {found}" if expected or found else ""
-        super().__init__((f"step {step}: " if step else "") + what + differs)
+        pair = (("expected", expected), ("found", found))
+        differs = ", ".join(f"{word} {value}" for word, value in pair if value)
+        super().__init__((f"step {step}: " if step else "") + what + (f": {differs}" if differs else ""))
 
     def at_step(self, step: int) -> VerificationError:
         """The same failure, named by the step of the verifier in which it happened."""

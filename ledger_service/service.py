@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from ledger_service.chain import contracts
 from ledger_service.chain.client import ChainClient
@@ -13,6 +13,7 @@ from ledger_service.chain.writer import ChainWriter
 from ledger_service.config import Settings
 from ledger_service.eip712 import Domain
 from ledger_service.flow.context import Clock, Ledger, Policy, SystemClock
+from ledger_service.flow.sequencer import Sequencer
 from ledger_service.store.chain import Lane
 from ledger_service.store.migrate import upgrade
 from ledger_service.store.store import Store, connect
@@ -28,6 +29,17 @@ class Service:
     client: ChainClient
     writer: ChainWriter
     watcher: ChainWatcher
+    sequencer: Sequencer = field(init=False)
+
+    def __post_init__(self) -> None:
+        sequencer = Sequencer(self.store, self.ledger, refresh=self.refresh_clock)
+        object.__setattr__(self, "sequencer", sequencer)  # the dataclass is frozen
+
+    @property
+    def clock_is_stale(self) -> bool:
+        """Whether `refresh_clock` would ask the chain's node."""
+        clock = self.ledger.clock
+        return isinstance(clock, ChainClock) and clock.stale
 
     def refresh_clock(self) -> None:
         """Before a request or a round: let the ledger's time follow a local chain's."""
@@ -36,7 +48,8 @@ class Service:
             clock.refresh()
 
     def close(self) -> None:
-        """Close the connections to the chain and the database."""
+        """Answer what waits to be appended, then close the connections to the chain and the database."""
+        self.sequencer.close()
         self.client.close()
         self.store.close()
 

@@ -21,7 +21,13 @@ from ledger_service.store.migrate import upgrade
 from ledger_service.store.store import connect
 
 TEMPLATE = "crowdledger_template"
+EVERY_FAULT = "--every-fault"
 _number = itertools.count()
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """What takes too long for every change."""
+    parser.addoption(EVERY_FAULT, action="store_true", help="inject every fault, not one in five")
 
 
 @pytest.fixture(scope="session")

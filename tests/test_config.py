@@ -32,6 +32,7 @@ def test_everything_can_be_given_in_the_environment() -> None:
         "CROWDLEDGER_ORIGIN": "ledger.example.org",
         "CROWDLEDGER_ARBITER": ARBITER.upper().replace("0X", "0x"),
         "CROWDLEDGER_CONFIRMATIONS": "12",
+        "CROWDLEDGER_WITNESS_POLICY": "/etc/witnesses.policy",
     }
     options = read_options(environment, {"state": STATE})
     assert options == Options(
@@ -43,6 +44,7 @@ def test_everything_can_be_given_in_the_environment() -> None:
         origin="ledger.example.org",
         arbiter=ARBITER,
         confirmations=12,
+        witness_policy=Path("/etc/witnesses.policy"),
     )
 
 

@@ -1,4 +1,4 @@
-"""For the requester and the auditors it named: bundles, openings and results of a campaign."""
+"""For the requester, the auditors it named and the operator: bundles, openings and results of a campaign."""
 
 from __future__ import annotations
 
@@ -16,6 +16,7 @@ from ledger_service import commitments, entries
 from ledger_service.errors import Corrupt, NotYours, Unauthenticated
 from ledger_service.flow import openings
 from ledger_service.flow.prove import Prover
+from ledger_service.service import Service
 from ledger_service.store.campaigns import CampaignRow
 from ledger_service.store.judgements import TruthRow
 from ledger_service.store.store import UnitOfWork
@@ -44,7 +45,8 @@ class ResultPage(Body):
     next: int | None
 
 
-def _lines_of(example: str) -> dict[int | str, dict[str, Any]]:
+def lines_of(example: str) -> dict[int | str, dict[str, Any]]:
+    """The answer of a route that gives such lines, for the API's documentation."""
     content = {"schema": {"type": "string"}, "example": example}
     header = {"description": "While more may follow: pass it as `after`", "schema": {"type": "string"}}
     described = {
@@ -59,7 +61,7 @@ def _lines_of(example: str) -> dict[int | str, dict[str, Any]]:
     "/bundles",
     summary="Get proofs of labels or payments",
     response_class=Response,
-    responses={**_lines_of(examples.BUNDLE_LINES), **responses(Unauthenticated, NotYours)},
+    responses={**lines_of(examples.BUNDLE_LINES), **responses(Unauthenticated, NotYours)},
 )
 def get_bundles(
     service: Running,
@@ -71,7 +73,7 @@ def get_bundles(
 ) -> Response:
     """Bundles in log order, one a line, each for `crowdledger verify`."""
     with service.store.begin() as uow:
-        row = _audited(uow, campaign, caller)
+        row = _audited(service, uow, campaign, caller)
         prover = Prover(uow, service.ledger, row)
         if kind == "label":
             labels = uow.labels.page(campaign, after, limit)
@@ -79,23 +81,23 @@ def get_bundles(
         else:
             payouts = uow.payouts.page(campaign, after, limit)
             made, indices = prover.payments(payouts), [one.index for one in payouts]
-    return _lines(made, indices, limit)
+    return lines(made, indices, limit)
 
 
 @router.get(
     "/openings",
     summary="Get what the entries commit to",
     response_class=Response,
-    responses={**_lines_of(examples.OPENING_LINES), **responses(Unauthenticated, NotYours)},
+    responses={**lines_of(examples.OPENING_LINES), **responses(Unauthenticated, NotYours)},
 )
 def get_openings(
     service: Running, caller: Caller, campaign: CampaignId, after: Position = -1, limit: Limit = 1000
 ) -> Response:
     """Contents and salts in log order, one entry a line."""
     with service.store.begin() as uow:
-        lines = openings.page(uow, service.ledger, _audited(uow, campaign, caller), after, limit)
-    made = [commitments.canonical(line.to_json()) for line in lines]
-    return _lines(made, [line.index for line in lines], limit)
+        found = openings.page(uow, service.ledger, _audited(service, uow, campaign, caller), after, limit)
+    made = [commitments.canonical(line.to_json()) for line in found]
+    return lines(made, [line.index for line in found], limit)
 
 
 @router.get("/results", summary="Get the dataset", responses=responses(Unauthenticated, NotYours))
@@ -108,7 +110,7 @@ def get_results(
 ) -> ResultPage:
     """The inferred answer of every item, with its confidence."""
     with service.store.begin() as uow:
-        row = _audited(uow, campaign, caller)
+        row = _audited(service, uow, campaign, caller)
         found = uow.judgements.results(campaign, after, limit)
         raw = uow.log.by_leaf([truth.leaf for _, truth in found])
         results = [
@@ -130,12 +132,17 @@ def _label(uow: UnitOfWork, campaign: CampaignRow, truth: TruthRow, raw: bytes) 
     return str(uow.vault.open(campaign.requester, truth.opening, struct.answer).content["label"])
 
 
-def _audited(uow: UnitOfWork, campaign: bytes, caller: str) -> CampaignRow:
-    if not uow.campaigns.may_audit(campaign, caller):
+def _audited(service: Service, uow: UnitOfWork, campaign: bytes, caller: str) -> CampaignRow:
+    """The campaign, for its requester, whom that has named, and the operator: its service holds the key that
+    all content is encrypted under, and its copy is what a service can be built from again."""
+    row = uow.campaigns.get(campaign)
+    operator = caller == service.ledger.operator.address and row.state != "draft"
+    if not operator and not uow.campaigns.may_audit(campaign, caller):
         raise NotYours("there is no such campaign")
-    return uow.campaigns.get(campaign)
+    return row
 
 
-def _lines(made: Sequence[bytes], indices: Sequence[int], limit: int) -> Response:
+def lines(made: Sequence[bytes], indices: Sequence[int], limit: int) -> Response:
+    """A page of lines; where more may follow it says after which number."""
     headers = {NEXT: str(indices[-1])} if len(indices) == limit else {}
     return Response(b"".join(line + b"\n" for line in made), media_type=NDJSON, headers=headers)

@@ -2,19 +2,28 @@
 
 from __future__ import annotations
 
+import asyncio
 from typing import Annotated
 
 from fastapi import APIRouter, Response
 from pydantic import Field
 
 from api import examples
-from api.auth import Caller
+from api.auth import Caller, Token, owner
 from api.dependencies import Leaf, Running
 from api.models import Body, Bytes32, OpeningBody, ReceiptBody, Seconds, Signature, json_bundle, shown
 from api.problems import responses
-from ledger_service.errors import BadInput, BadSignature, Conflict, NotYours, Unauthenticated
+from ledger_service.errors import (
+    BadInput,
+    BadSignature,
+    Conflict,
+    NotYours,
+    Overloaded,
+    Unauthenticated,
+)
 from ledger_service.flow import label
 from ledger_service.flow.prove import Prover
+from ledger_service.flow.sequencer import Answers
 from ledger_service.log.receipts import SignedReceipt
 from ledger_service.service import Service
 from ledger_service.store.labels import LabelRow
@@ -42,29 +51,35 @@ class LabelsBody(Body):
 
 
 class Receipts(Body):
-    """A receipt for each label, in the order sent."""
+    """A receipt for each label, in the order sent.
+
+    `checkpoint`: a head of the log that includes them all, signed by the log (C2SP tlog-checkpoint).
+    """
 
     model_config = shown(examples.RECEIPTS)
 
     receipts: list[ReceiptBody]
+    checkpoint: str
 
 
 @router.post(
     "",
     status_code=201,
+    response_model=Receipts,
     summary="Hand in answers",
-    responses=responses(Unauthenticated, NotYours, BadInput, Conflict, BadSignature),
+    responses=responses(Unauthenticated, NotYours, BadInput, Conflict, BadSignature, Overloaded),
 )
-def post_labels(service: Running, caller: Caller, body: LabelsBody) -> Receipts:
-    """`201` means that they are in the log for good; the same sent again changes nothing."""
+async def post_labels(service: Running, token: Token, body: LabelsBody) -> Response:
+    """`201` means that they are in the log for good, as the checkpoint says; the same sent again changes
+    nothing."""
     given = [
         label.Submission(one.campaign, one.item, one.opening(), one.made_at, one.signature)
         for one in body.labels
     ]
-    with service.store.begin() as uow:
-        receipts = label.label(uow, service.ledger, caller, given)
-        logged = uow.log.by_leaf([receipt.receipt.leaf for receipt in receipts])
-    return Receipts(receipts=[_body(receipt, logged[receipt.receipt.leaf][1]) for receipt in receipts])
+    handed = await asyncio.wrap_future(service.sequencer.hand_in(Answers(token, given)))
+    receipts = [_body(one.receipt, one.entry) for one in handed.accepted]
+    made = Receipts(receipts=receipts, checkpoint=handed.checkpoint)
+    return Response(made.model_dump_json(), status_code=201, media_type=BUNDLE)
 
 
 @router.get(
@@ -84,14 +99,14 @@ def get_receipt(service: Running, caller: Caller, leaf: Leaf) -> ReceiptBody:
     response_class=Response,
     responses={**json_bundle(examples.LABEL_BUNDLE), **responses(Unauthenticated, NotYours, Conflict)},
 )
-def get_bundle(service: Running, caller: Caller, leaf: Leaf, anchored: bool = False) -> Response:
+def get_bundle(service: Running, token: Token, leaf: Leaf, anchored: bool = False) -> Response:
     """Everything that proves one label; for its worker, the requester and the campaign's auditors.
 
     With `anchored`, under a head that is on the chain for good, so that the label can be redeemed from the
     escrow; without its judgement where that is not on the chain yet.
     """
-    with service.store.begin() as uow:
-        row = _readable(uow, service, caller, leaf)
+    with service.store.look() as uow:
+        row = _readable(uow, service, owner(uow.sessions, token), leaf)
         campaign = uow.campaigns.get(row.campaign)
         prover = Prover(uow, service.ledger, campaign)
         made = prover.anchored_label(row) if anchored else prover.labels([row])[0]

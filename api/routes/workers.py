@@ -2,19 +2,27 @@
 
 from __future__ import annotations
 
+import asyncio
 from typing import Annotated
 
 from fastapi import APIRouter, Query
 from pydantic import Field
 
 from api import examples
-from api.auth import Caller
+from api.auth import Caller, Token
 from api.dependencies import CampaignId, Running
 from api.models import Address, Body, Bytes32, Seconds, Signature, shown
 from api.problems import responses
-from ledger_service import entries
-from ledger_service.errors import BadInput, BadSignature, Conflict, NotYours, Unauthenticated
+from ledger_service.errors import (
+    BadInput,
+    BadSignature,
+    Conflict,
+    NotYours,
+    Overloaded,
+    Unauthenticated,
+)
 from ledger_service.flow import enrol
+from ledger_service.flow.sequencer import Enrolment
 from ledger_service.store.workers import WorkerRow
 
 router = APIRouter(prefix="/v1", tags=["workers"])
@@ -44,13 +52,14 @@ class Grant(Body):
     signature: Signature
 
 
-class Logged(Body):
-    """An entry's place in the log."""
+class Enrolled(Body):
+    """The grant's place in the log, and a signed head of the log that includes it."""
 
-    model_config = shown(examples.LOGGED)
+    model_config = shown(examples.ENROLLED)
 
     leaf: Bytes32
     index: int
+    checkpoint: str
 
 
 class Offer(Body):
@@ -100,20 +109,20 @@ def put_profile(service: Running, caller: Caller, body: Profile) -> Profile:
     "/grants",
     status_code=201,
     summary="Let a session key sign for you",
-    responses=responses(Unauthenticated, BadInput, BadSignature),
+    responses=responses(Unauthenticated, BadInput, BadSignature, Overloaded),
 )
-def post_grant(service: Running, caller: Caller, body: Grant) -> Logged:
+async def post_grant(service: Running, token: Token, body: Grant) -> Enrolled:
     """Put a session grant into the log; sent again, it is the same entry."""
-    struct = entries.SessionGrant(
-        worker=caller,
+    given = Enrolment(
+        token=token,
         session_key=body.session_key,
         scope=body.scope,
         valid_from=body.valid_from,
         valid_until=body.valid_until,
+        signature=body.signature,
     )
-    with service.store.begin() as uow:
-        row = enrol.grant(uow, service.ledger, struct, body.signature)
-    return Logged(leaf=row.leaf, index=row.index)
+    done = await asyncio.wrap_future(service.sequencer.enrol(given))
+    return Enrolled(leaf=done.row.leaf, index=done.row.index, checkpoint=done.checkpoint)
 
 
 @router.put(

@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING, TypeVar
 
 import reputation
 from ledger_service.audit import steps_campaign, steps_log, steps_replay, steps_structure
-from ledger_service.audit.download import Progress, silent
 from ledger_service.audit.ledger import CampaignRows, Ledger
 from ledger_service.audit.openings import Charter, Files, Openings
+from ledger_service.audit.progress import Progress, silent
 from ledger_service.audit.reading import as_address, as_count, as_text, member
 from ledger_service.audit.report import AuditReport, CampaignReport, Mismatch, NotChecked, Status, Step
 from ledger_service.audit.source import LogSource

@@ -9,8 +9,8 @@ from __future__ import annotations
 from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 
-from ledger_service.audit.download import Progress
 from ledger_service.audit.escrow_events import KINDS, CampaignMoney
+from ledger_service.audit.progress import Progress
 from ledger_service.audit.words import address, topic, uint, word
 from ledger_service.chain import spans
 from ledger_service.chain.client import Block, Call, ChainClient, Log

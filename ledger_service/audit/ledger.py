@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Generic, TypeVar
 
@@ -68,13 +68,13 @@ class Ledger:
 
     Attributes:
         tree: the Merkle tree over its leaves, for roots at earlier sizes.
-        rows: every entry. campaigns: by id, in the order of their first entry of any kind.
+        rows: every entry, by index. campaigns: by id, in the order of their first entry of any kind.
         by_leaf: entries that others refer to by leaf hash.
         strays: reviews and reputations that name no label or run before them.
     """
 
     tree: Tree
-    rows: list[Row[Any]]
+    rows: Sequence[Row[Any]]
     campaigns: dict[bytes, CampaignRows] = field(default_factory=dict)
     grants: list[Row[SessionGrant]] = field(default_factory=list)
     by_leaf: dict[bytes, Row[Any]] = field(default_factory=dict)
@@ -102,17 +102,17 @@ _REFERRED = (Matching, Suggestion, Label, InferenceRun)
 
 def build(tree: Tree, entries: Iterable[tuple[bytes, Entry]]) -> Ledger:
     """Sort decoded entries (with their leaf hashes, in log order) by campaign."""
-    ledger = Ledger(tree, [])
+    rows: list[Row[Any]] = []
+    ledger = Ledger(tree, rows)
     for index, (leaf, entry) in enumerate(entries):
         row: Row[Any] = Row(index, leaf, entry.struct, entry.signature, entry.raw)
-        ledger.rows.append(row)
-        _place(ledger, row)
-        if isinstance(row.entry, _REFERRED):
-            ledger.by_leaf.setdefault(leaf, row)
+        rows.append(row)
+        place(ledger, row)
     return ledger
 
 
-def _place(ledger: Ledger, row: Row[Any]) -> None:
+def place(ledger: Ledger, row: Row[Any]) -> None:
+    """Sort the next entry, in log order, into its campaign."""
     struct = row.entry
     if isinstance(struct, SessionGrant):
         ledger.grants.append(row)
@@ -124,6 +124,8 @@ def _place(ledger: Ledger, row: Row[Any]) -> None:
         _place_by_reference(ledger, row, run, "reputations")
     elif type(struct) in _LISTS:
         getattr(_rows_of(ledger, struct.campaign), _LISTS[type(struct)]).append(row)
+    if isinstance(struct, _REFERRED):
+        ledger.by_leaf.setdefault(row.leaf, row)
 
 
 def _place_by_reference(ledger: Ledger, row: Row[Any], about: Row[Any] | None, name: str) -> None:

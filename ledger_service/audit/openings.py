@@ -10,10 +10,10 @@ from ledger_service import commitments
 from ledger_service.audit.ledger import Ledger, Row
 from ledger_service.audit.reading import as_address, as_bytes, as_count, as_list, as_object, member
 from ledger_service.audit.report import Mismatch, NotChecked
-from ledger_service.audit.source import LogSource, TooLarge, campaign_id_of
+from ledger_service.audit.source import LogSource, campaign_id_of
 from ledger_service.commitments import Json
 from ledger_service.entries import Campaign
-from ledger_service.errors import BadInput
+from ledger_service.errors import BadInput, TooLarge
 from ledger_service.specification import Specification
 from ledger_service.terms import Terms
 

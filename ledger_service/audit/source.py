@@ -1,17 +1,22 @@
 """Where an audit reads from: a service over HTTP, or a folder that was saved from one.
 
-Both give the same things, none of them trusted: the checkpoint, entry bundles (C2SP tlog-tiles), what the
-service says about itself, the campaigns it lists, and, for whoever may see them, the openings of a campaign's
-commitments and the bundles for its workers.
+Both give the same things, none of them trusted: the checkpoint, tiles and entry bundles (C2SP tlog-tiles),
+what the service says about itself, the campaigns it lists, and, for whoever may see them, the openings of a
+campaign's commitments and the bundles for its workers.
 
 A saved folder:
 
     checkpoint                          signed note
+    tile/<L>/<N>[.p/W]                  hash tiles
     tile/entries/<N>[.p/W]              entry bundles
     info.json                           GET /v1/info
     campaigns.json                      {"campaigns": [...]}: every page of GET /v1/campaigns
     openings/<campaign>.ndjson          GET /v1/campaigns/{id}/openings, all pages
     bundles/<campaign>.<kind>.ndjson    GET /v1/campaigns/{id}/bundles, all pages
+    service.ndjson                      GET /v1/operator/state, all pages
+    log-key                             the log's verifier key, as the folder's owner first accepted it
+    checkpoint.next                     the head of a mirroring that has not come to its end
+    evidence/                           heads of the log that do not belong together
 """
 
 from __future__ import annotations
@@ -22,19 +27,17 @@ from typing import Protocol
 
 from ledger_service.audit.reading import as_bytes, as_list, as_object, member, parse_json
 from ledger_service.commitments import Json
-from ledger_service.errors import BadInput
+from ledger_service.errors import BadInput, NotYours, TooLarge
 from ledger_service.log import tiles
 from ledger_service.log.checkpoint import MAX_NOTE_BYTES
+from ledger_service.log.hashing import HASH_BYTES
 
 MAX_TILE_BYTES = tiles.WIDTH * (tiles.MAX_ENTRY_BYTES + 2)
+MAX_HASHES_BYTES = tiles.WIDTH * HASH_BYTES
 MAX_JSON_BYTES = 64 << 20
 MAX_LINE_BYTES = 32 << 20
 MAX_LOG_SIZE = 1 << 32
 BUNDLE_KINDS = ("label", "payment")
-
-
-class TooLarge(BadInput):
-    """More bytes than are read; a smaller question may do."""
 
 
 class LogSource(Protocol):
@@ -45,6 +48,10 @@ class LogSource(Protocol):
 
     def checkpoint(self) -> str:
         """The signed note."""
+        ...
+
+    def tile(self, level: int, index: int, width: int) -> bytes:
+        """A hash tile, with `width` (1 to 256) hashes of 32 bytes."""
         ...
 
     def entries(self, index: int, width: int) -> bytes:
@@ -67,6 +74,10 @@ class LogSource(Protocol):
         """The bundles ("label" or "payment") of a campaign, a line each; None as above."""
         ...
 
+    def state(self) -> Iterator[bytes] | None:
+        """What of the service's state is in no entry, a JSON value a line; None for all but its operator."""
+        ...
+
 
 class DirSource:
     """A saved folder. It may come from anybody, so its files are bounded like a server's answers."""
@@ -81,12 +92,22 @@ class DirSource:
         """The signed note."""
         return decode_text(self._read("checkpoint", MAX_NOTE_BYTES), "the checkpoint")
 
+    def tile(self, level: int, index: int, width: int) -> bytes:
+        """A hash tile; a folder that `audit --save` once made has none."""
+        return self._read(tiles.tile_path(level, index, width), MAX_HASHES_BYTES)
+
     def entries(self, index: int, width: int) -> bytes:
         """An entry bundle."""
         return self._read(tiles.entries_path(index, width), MAX_TILE_BYTES)
 
     def info(self) -> dict[str, Json]:
-        """info.json."""
+        """info.json.
+
+        Raises:
+            NotYours: the folder is a copy of a log alone, without its service.
+        """
+        if not (self._folder / "info.json").is_file():
+            raise NotYours(f"{self._folder} holds no info.json: a copy of a log without its service")
         return as_object(parse_json(self._read("info.json", MAX_JSON_BYTES), "info.json"), "info.json")
 
     def campaigns(self) -> list[dict[str, Json]]:
@@ -103,6 +124,11 @@ class DirSource:
     def bundles(self, campaign: bytes, kind: str) -> Iterator[bytes] | None:
         """Lines of bundles/<campaign>.<kind>.ndjson."""
         path = self._folder / "bundles" / f"0x{campaign.hex()}.{kind}.ndjson"
+        return _lines(path) if path.is_file() else None
+
+    def state(self) -> Iterator[bytes] | None:
+        """Lines of service.ndjson."""
+        path = self._folder / "service.ndjson"
         return _lines(path) if path.is_file() else None
 
     def _read(self, name: str, limit: int) -> bytes:

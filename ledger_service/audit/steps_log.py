@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections import defaultdict
 from typing import Any
 
-from ledger_service.audit.download import Progress
 from ledger_service.audit.ledger import Ledger, Row, build
+from ledger_service.audit.progress import Progress
 from ledger_service.audit.report import Mismatch
 from ledger_service.audit.source import MAX_LOG_SIZE, LogSource, tile_widths
 from ledger_service.entries import ZERO32, Domain, Entry, Label, SessionGrant, decode

@@ -40,10 +40,15 @@ class ChainClock:
             self._last = max(self._last, int(self._wall() + self._ahead))
             return self._last
 
+    @property
+    def stale(self) -> bool:
+        """Whether `refresh` would ask the node."""
+        return self._monotonic() - self._read_at > _FRESH_SECONDS
+
     def refresh(self) -> None:
         """Look at the chain's newest block, unless that was done just now."""
         with self._lock:
-            if self._monotonic() - self._read_at <= _FRESH_SECONDS:
+            if not self.stale:
                 return
             self._read_at = self._monotonic()
         try:

@@ -79,7 +79,7 @@ def read_statements(path: Path) -> list[SavedStatement]:
         VerificationError: a bundle in it does not hold.
     """
     memory = Memory()
-    return [_statement(raw, path, memory) for raw in _parts(path)]
+    return [_statement(raw, path, memory) for raw in documents(path)]
 
 
 def read_labels(path: Path) -> list[SavedLabel]:
@@ -88,7 +88,7 @@ def read_labels(path: Path) -> list[SavedLabel]:
     Raises as `read_statements` does.
     """
     memory = Memory()
-    return [_label(raw, path, memory) for raw in _parts(path)]
+    return [_label(raw, path, memory) for raw in documents(path)]
 
 
 def read_receipts(path: Path) -> list[SavedReceipt]:
@@ -98,7 +98,7 @@ def read_receipts(path: Path) -> list[SavedReceipt]:
         BadInput: it cannot be read, or holds something else.
         VerificationError: a receipt is of another label than the one beside it.
     """
-    return [_receipt(value, path) for raw in _parts(path) for value in _each(commitments.parse(raw))]
+    return [_receipt(value, path) for raw in documents(path) for value in receipts_in(commitments.parse(raw))]
 
 
 def check_operator(saved: SavedStatement | SavedReceipt, domain: Domain, operator: str) -> None:
@@ -116,8 +116,12 @@ def check_operator(saved: SavedStatement | SavedReceipt, domain: Domain, operato
         raise VerificationError(str(error)) from error
 
 
-def _parts(path: Path) -> list[bytes]:
-    """The documents of a file: the whole of it, or its lines."""
+def documents(path: Path) -> list[bytes]:
+    """The JSON documents of a file: the whole of it, or its lines.
+
+    Raises:
+        BadInput: it cannot be read, is empty, or is too large.
+    """
     try:
         if path.stat().st_size > MAX_FILE_BYTES:
             raise BadInput(f"{path} is larger than {MAX_FILE_BYTES} bytes")
@@ -162,7 +166,7 @@ def _label(raw: bytes, path: Path, memory: Memory) -> SavedLabel:
     found = _verified(raw, bundles.LABEL, path, memory)
     part = found.parts["label"]
     entry, proof = entries.decode(part.raw), parse_proof(part.proof)
-    checkpoint = open_checkpoint(proof.checkpoint, VerifierKey.parse(found.log_key), only=True)
+    checkpoint = open_checkpoint(proof.checkpoint, VerifierKey.parse(found.log_key))
     if not isinstance(entry.struct, Label):
         raise BadInput(f"{path}: the bundle's label is none")
     return SavedLabel(
@@ -189,7 +193,7 @@ def _verified(raw: bytes, kind: str, path: Path, memory: Memory) -> bundles.Bund
     return bundles.parse(raw)
 
 
-def _each(value: Json) -> Iterator[Json]:
+def receipts_in(value: Json) -> Iterator[Json]:
     """One receipt, or the list of them that POST /v1/labels answers with."""
     listed = value.get("receipts") if isinstance(value, dict) else None
     yield from listed if isinstance(listed, list) else [value]

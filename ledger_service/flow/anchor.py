@@ -1,4 +1,4 @@
-"""log ── anchor ─▶ ProvenanceLog: the newest head, with the proof that history was only appended to."""
+"""log ── anchor ─▶ ProvenanceLog: the newest shown head, with the proof that history only grew."""
 
 from __future__ import annotations
 
@@ -10,18 +10,18 @@ from ledger_service.store.store import UnitOfWork
 
 
 def anchor(uow: UnitOfWork, ledger: Ledger) -> int | None:
-    """Queue the newest head, unless it or an earlier one is still on its way; its size.
+    """Queue the head that readers are shown, unless it or an earlier one is still on its way; its size.
 
     One that was on its way when the log was handed over to another key is queued again with the new one.
     """
-    head, newest = uow.log.head(), uow.anchors.newest()
+    head, newest = uow.log.published(), uow.anchors.newest()
     if newest is not None and not newest.final:
         left_behind = uow.intents.newest_try(ledger.lane, f"anchor:{newest.size}") is None
         return _queue(uow, ledger, newest.size, newest.root) if left_behind else None
     if head.size == 0 or (newest is not None and newest.size >= head.size):
         return None
     # The row and the intent are one commit; the contract takes a size once, so a repeat is refused there.
-    uow.anchors.add(AnchorRow(head.size, head.root, head.checkpoint, final=False))
+    uow.anchors.add(AnchorRow(head.size, head.root, head.checkpoint, final=False, witnesses=head.witnesses))
     return _queue(uow, ledger, head.size, head.root)
 
 

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from dataclasses import dataclass
+
 from ledger_service import entries
-from ledger_service.errors import BadInput, Conflict
+from ledger_service.errors import BadInput, Conflict, Refused
 from ledger_service.flow.context import Ledger
 from ledger_service.flow.parts import parts_of
 from ledger_service.store.campaigns import CampaignRow
@@ -14,6 +17,14 @@ MAX_GRANT_SECONDS = 366 * 86_400
 MOST_NAMED = 5  # campaigns to join instead; all are in GET /v1/campaigns?brief=…
 
 
+@dataclass(frozen=True, slots=True)
+class SignedGrant:
+    """A session grant as the worker's wallet signs it."""
+
+    struct: entries.SessionGrant
+    signature: bytes
+
+
 def grant(uow: UnitOfWork, ledger: Ledger, struct: entries.SessionGrant, signature: bytes) -> GrantRow:
     """Append a session grant; the same grant again returns what is there.
 
@@ -21,19 +32,62 @@ def grant(uow: UnitOfWork, ledger: Ledger, struct: entries.SessionGrant, signatu
         BadInput: it ends before it begins, or lasts longer than a year.
         BadSignature: not signed by the worker's wallet.
     """
-    if not 0 < struct.valid_until - struct.valid_from <= MAX_GRANT_SECONDS:
-        raise BadInput("a grant lasts from one second to a year")
-    if struct.session_key == struct.worker:
-        raise BadInput("a session key is a key of its own")
-    entries.check_signer(struct, signature, ledger.domain, struct.worker)
-    entry = entries.encode(struct, signature)
-    uow.log.lock()  # the same grant sent twice at once: the second waits here and finds the first
-    known = uow.workers.grant(entry.leaf)
-    if known is not None:
-        return known
-    # Crash before the commit: nothing happened. After it: the retry finds the row above.
-    (index,) = uow.log.append([entry])
-    row = GrantRow(
+    pool = GrantPool(uow, ledger, [SignedGrant(struct, signature)])
+    # Crash before the commit: nothing happened. After it: the retry finds the row.
+    pool.record(uow.log.append(pool.check()))
+    (outcome,) = pool.outcomes()
+    if isinstance(outcome, Refused):
+        raise outcome
+    return outcome
+
+
+class GrantPool:
+    """Grants that are checked together, appended together and answered each by itself, as `label.Pool`."""
+
+    def __init__(self, uow: UnitOfWork, ledger: Ledger, grants: Sequence[SignedGrant]) -> None:
+        self._uow = uow
+        self._asked = [_entry(one, ledger) for one in grants]
+        self._fresh: dict[bytes, entries.Entry] = {}
+        self._rows: dict[bytes, GrantRow] = {}
+
+    def check(self) -> list[entries.Entry]:
+        """The entries of the grants that are good and not in the log; the log's head stays locked."""
+        good = {one.leaf: one for one in self._asked if isinstance(one, entries.Entry)}
+        if good:
+            self._uow.log.lock()  # the same grant sent twice at once: the second waits and finds the first
+            self._rows = self._uow.workers.grants(good)
+        self._fresh = {leaf: one for leaf, one in good.items() if leaf not in self._rows}
+        return list(self._fresh.values())
+
+    def record(self, indices: Sequence[int]) -> None:
+        """Write the rows of what was appended."""
+        rows = [_row(one, index) for one, index in zip(self._fresh.values(), indices, strict=True)]
+        self._uow.workers.add_grants(rows)
+        self._rows |= {row.leaf: row for row in rows}
+
+    def outcomes(self) -> list[GrantRow | Refused]:
+        """For each grant its row, or why it was refused."""
+        return [one if isinstance(one, Refused) else self._rows[one.leaf] for one in self._asked]
+
+
+def _entry(given: SignedGrant, ledger: Ledger) -> entries.Entry | Refused:
+    struct = given.struct
+    try:
+        if not 0 < struct.valid_until - struct.valid_from <= MAX_GRANT_SECONDS:
+            raise BadInput("a grant lasts from one second to a year")
+        if struct.session_key == struct.worker:
+            raise BadInput("a session key is a key of its own")
+        entries.check_signer(struct, given.signature, ledger.domain, struct.worker)
+        return entries.encode(struct, given.signature)
+    except Refused as error:
+        return error
+
+
+def _row(entry: entries.Entry, index: int) -> GrantRow:
+    struct = entry.struct
+    if not isinstance(struct, entries.SessionGrant):
+        raise TypeError("a grant's row is of a grant")
+    return GrantRow(
         entry.leaf,
         index,
         struct.worker,
@@ -42,8 +96,6 @@ def grant(uow: UnitOfWork, ledger: Ledger, struct: entries.SessionGrant, signatu
         struct.valid_from,
         struct.valid_until,
     )
-    uow.workers.add_grant(row)
-    return row
 
 
 def profile(uow: UnitOfWork, worker: WorkerRow) -> None:

@@ -1,7 +1,7 @@
 """Bundles: everything that proves a label or a payment, put together from rows.
 
-A bundle's proofs lead to the newest head that is final on the chain where that covers all of its entries, and
-to the newest signed head where none does yet.
+A bundle's proofs lead to the newest head that is final on the chain where that covers all of its entries;
+else to the one that readers are shown, with its witnesses; and else to the newest signed one.
 """
 
 from __future__ import annotations
@@ -9,18 +9,23 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from ledger_service import entries, payroll
+from ledger_service import commitments, entries, payroll
 from ledger_service.commitments import Json
+from ledger_service.eip712 import WORD
 from ledger_service.errors import Conflict, Corrupt
+from ledger_service.flow.bundle_texts import BundleTexts, Logged, ProofHead
 from ledger_service.flow.context import Ledger
-from ledger_service.log.tiles import TiledTree
 from ledger_service.store.campaigns import CampaignRow, ItemRow
 from ledger_service.store.judgements import TruthRow
 from ledger_service.store.labels import LabelRow, ReviewRow
+from ledger_service.store.log import Head
 from ledger_service.store.payouts import PayoutRow
 from ledger_service.store.store import UnitOfWork
 from ledger_service.verify import bundle
 from ledger_service.verify.payment import PayrollOpening
+
+# One campaign's few entries in these roles stand in the bundles of many labels.
+_SHARED_ROLES = frozenset({"campaign", "grant", "matching", "run"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,15 +37,6 @@ class PayrollProof:
     path: tuple[bytes, ...]
     root: bytes
     evidence: int
-
-
-@dataclass(frozen=True, slots=True)
-class _Head:
-    """A head that proofs lead to."""
-
-    size: int
-    checkpoint: str
-    tree: TiledTree
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,10 +73,15 @@ class Prover:
         self._log_key = str(uow.log.key.verifier)
         self._campaign_leaf = campaign.leaf
         self._heads = self._candidates()
+        self._texts = BundleTexts(
+            bundle.LABEL, ledger.domain, self._log_key, uow.log.memory.paths, _SHARED_ROLES
+        )
+        self._shared_texts = {name: commitments.canonical(value) for name, value in self._shared().items()}
 
     def labels(self, rows: Sequence[LabelRow]) -> list[bytes]:
         """The bundle of each label, in the order given."""
         shared, logged = self._gather(rows)
+        self._uow.vault.read_keys({row.worker for row in rows} | {self._campaign.requester})
         return [self._label(row, found, shared) for row, found in zip(rows, logged, strict=True)]
 
     def anchored_label(self, row: LabelRow) -> bytes:
@@ -100,7 +101,7 @@ class Prover:
         kept = logged if judged else {role: logged[role] for role in bundle.UNJUDGED}
         return self._label(row, kept, shared)
 
-    def _gather(self, rows: Sequence[LabelRow]) -> tuple[_Surroundings, list[dict[str, tuple[int, bytes]]]]:
+    def _gather(self, rows: Sequence[LabelRow]) -> tuple[_Surroundings, list[dict[str, Logged]]]:
         """What stands around labels, and for each its entries by role, with their places in the log."""
         wanted = [row.item for row in rows]
         shared = _Surroundings(
@@ -113,16 +114,16 @@ class Prover:
         raw = self._uow.log.by_leaf({leaf for named in roles.values() for leaf in named.values()})
         return shared, [{role: raw[leaf] for role, leaf in roles[row.leaf].items()} for row in rows]
 
-    def _label(self, row: LabelRow, logged: dict[str, tuple[int, bytes]], shared: _Surroundings) -> bytes:
-        requester = self._campaign.requester
-        openings = self._shared()
-        openings["item"] = self._open(requester, shared.items[row.item].opening, row.item)
-        openings["answer"] = self._open(row.worker, row.opening, _word(logged["label"], "answer"))
+    def _label(self, row: LabelRow, logged: dict[str, Logged], shared: _Surroundings) -> bytes:
+        requester, opened = self._campaign.requester, self._uow.vault.open_text
+        openings = dict(self._shared_texts)
+        openings["item"] = opened(requester, shared.items[row.item].opening, row.item)
+        openings["answer"] = opened(row.worker, row.opening, _word(logged["label"], _ANSWER))
         if "review" in logged:
             review, truth = shared.reviews[row.leaf], shared.truths[row.item]
-            openings["reason"] = self._open(row.worker, review.opening, _word(logged["review"], "reason"))
-            openings["truth"] = self._open(requester, truth.opening, _word(logged["truth"], "answer"))
-        return self._build(bundle.LABEL, logged, openings)
+            openings["reason"] = opened(row.worker, review.opening, _word(logged["review"], _REASON))
+            openings["truth"] = opened(requester, truth.opening, _word(logged["truth"], _TRUTH))
+        return self._texts.build(self._head_over(logged), logged, openings)
 
     def payments(self, rows: Sequence[PayoutRow]) -> list[bytes]:
         """The bundle of each payout, in the order given."""
@@ -171,12 +172,15 @@ class Prover:
             "operator": self._ledger.operator.address,
         }
 
-    def _candidates(self) -> list[_Head]:
-        head, anchor = self._uow.log.head(), self._uow.anchors.newest_final()
-        found = [(head.size, head.checkpoint)]
+    def _candidates(self) -> list[ProofHead]:
+        anchor = self._uow.anchors.newest_final()
+        found = [self._uow.log.published()]
         if anchor is not None:
-            found.insert(0, (anchor.size, anchor.checkpoint))
-        return [_Head(size, checkpoint, self._uow.log.tree(size)) for size, checkpoint in found]
+            found.insert(0, Head(anchor.size, anchor.root, anchor.checkpoint, anchor.witnesses))
+        return [self._proof_head(head) for head in found]
+
+    def _proof_head(self, head: Head) -> ProofHead:
+        return ProofHead(head.size, head.checkpoint, head.witnesses, self._uow.log.tree(head.size))
 
     def _shared(self) -> dict[str, Json]:
         return {
@@ -185,24 +189,43 @@ class Prover:
             "escrow": self._ledger.escrow.address,
         }
 
-    def _open(self, subject: str, sealed: bytes, commitment: bytes) -> Json:
-        return self._uow.vault.open(subject, sealed, commitment).to_json()
+    def _head_over(self, logged: dict[str, Logged]) -> ProofHead:
+        """The first of the heads that covers all of these entries."""
+        newest = max([index for index, _ in logged.values()])
+        for head in self._heads:
+            if head.size > newest:
+                return head
+        # Asked for now: entries that were committed since the other heads were read are under it.
+        self._heads.append(self._proof_head(self._uow.log.head()))
+        return self._heads[-1]
 
-    def _build(self, kind: str, logged: dict[str, tuple[int, bytes]], openings: dict[str, Json]) -> bytes:
-        newest = max(index for index, _ in logged.values())
-        head = next(head for head in self._heads if head.size > newest)
+    def _build(self, kind: str, logged: dict[str, Logged], openings: dict[str, Json]) -> bytes:
+        head = self._head_over(logged)
         parts = {
             role: bundle.Logged(raw, index, head.tree.inclusion_proof(index))
             for role, (index, raw) in logged.items()
         }
-        return bundle.build(kind, self._ledger.domain, self._log_key, head.checkpoint, parts, openings)
+        return bundle.build(
+            kind, self._ledger.domain, self._log_key, head.checkpoint, parts, openings, head.witnesses
+        )
 
 
-def _word(logged: tuple[int, bytes], field: str) -> bytes:
-    value = getattr(entries.decode(logged[1]).struct, field)
-    if not isinstance(value, bytes):
-        raise Corrupt(f"entry {logged[0]} has no commitment {field}")
-    return value
+def _place(kind: type[entries.Struct], field: str) -> tuple[bytes, int]:
+    """The type hash of a kind of entry, and where a field of it stands in the entry."""
+    names = [name for name, _ in entries.layout(kind)]
+    return entries.type_hash(kind), WORD * (1 + names.index(field))
+
+
+_ANSWER, _REASON = _place(entries.Label, "answer"), _place(entries.Review, "reason")
+_TRUTH = _place(entries.Truth, "answer")
+
+
+def _word(logged: Logged, place: tuple[bytes, int]) -> bytes:
+    """The commitment at a place of an entry, without decoding what else is in it."""
+    (index, raw), (kind, start) = logged, place
+    if raw[:WORD] != kind:
+        raise Corrupt(f"entry {index} is of another kind than its row says")
+    return raw[start : start + WORD]
 
 
 def _opened(proof: PayrollProof) -> Json:

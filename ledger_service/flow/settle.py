@@ -145,7 +145,7 @@ def queue_payroll(uow: UnitOfWork, ledger: Ledger, campaign: CampaignRow) -> boo
         )
     )
     call = ledger.escrow.post(campaign.escrow_terms, packed, anchor.size)
-    return _enqueue(uow, ledger, _key(uow, "post", campaign.campaign), call)
+    return _enqueue(uow, ledger, intent_key(uow, "post", campaign.campaign), call)
 
 
 def posted(uow: UnitOfWork, ledger: Ledger, campaign_id: bytes) -> bool:
@@ -160,7 +160,7 @@ def posted(uow: UnitOfWork, ledger: Ledger, campaign_id: bytes) -> bool:
         return False
     root = uow.onchain.posted(campaign_id).get(ours.epoch)
     if root is None:
-        refuse_rejected(uow, ledger, _key(uow, "post", campaign_id))
+        refuse_rejected(uow, ledger, intent_key(uow, "post", campaign_id))
         return False
     if root != ours.root:
         raise Corrupt(
@@ -182,7 +182,7 @@ def note_times(uow: UnitOfWork, payroll: PayrollRow, state: CampaignState) -> No
 
 def closing(uow: UnitOfWork, ledger: Ledger, campaign_id: bytes) -> bool:
     """Whether the call that ends the payroll's window is on its way, or done."""
-    key = _key(uow, "settle", campaign_id)
+    key = intent_key(uow, "settle", campaign_id)
     known = uow.intents.newest_try(ledger.lane, key) is not None
     return known and rejected(uow, ledger, key) is None
 
@@ -197,7 +197,7 @@ def close_window(uow: UnitOfWork, ledger: Ledger, campaign_id: bytes) -> bool:
     if campaign.state != "posted":
         return False
     call = ledger.escrow.settle(campaign.escrow_terms)
-    return _enqueue(uow, ledger, _key(uow, "settle", campaign_id), call)
+    return _enqueue(uow, ledger, intent_key(uow, "settle", campaign_id), call)
 
 
 def settled(uow: UnitOfWork, ledger: Ledger, campaign_id: bytes) -> bool:
@@ -230,12 +230,12 @@ def collect_fee(uow: UnitOfWork, ledger: Ledger, campaign_id: bytes) -> bool:
         RefusedByChain: it was queued before, and refused.
     """
     call = ledger.escrow.collect_fee(uow.campaigns.get(campaign_id).escrow_terms)
-    return _enqueue(uow, ledger, _key(uow, "fee", campaign_id), call)
+    return _enqueue(uow, ledger, intent_key(uow, "fee", campaign_id), call)
 
 
 def fee_refused(uow: UnitOfWork, ledger: Ledger, campaign_id: bytes) -> bool:
     """Whether the chain has refused to pay the fee."""
-    return rejected(uow, ledger, _key(uow, "fee", campaign_id)) is not None
+    return rejected(uow, ledger, intent_key(uow, "fee", campaign_id)) is not None
 
 
 def finish(uow: UnitOfWork, campaign_id: bytes) -> bool:
@@ -256,7 +256,8 @@ def _epoch(uow: UnitOfWork, campaign_id: bytes) -> int:
     return newest.epoch if newest else FIRST_EPOCH
 
 
-def _key(uow: UnitOfWork, what: str, campaign_id: bytes) -> str:
+def intent_key(uow: UnitOfWork, what: str, campaign_id: bytes) -> str:
+    """Under which key "post", "settle" or "fee" of the newest payroll is queued."""
     return f"{what}:{campaign_id.hex()}:{_epoch(uow, campaign_id)}"
 
 

@@ -50,17 +50,18 @@ def load_or_make(state: Path) -> Keys:
     """
     folder = state / "keys"
     folder.mkdir(mode=0o700, exist_ok=True)
-    found = {name: _load_or_make(folder / f"{name}.key") for name in ("operator", "log", "storage")}
+    found = {name: load_or_make_key(folder / f"{name}.key") for name in ("operator", "log", "storage")}
     return Keys(operator=found["operator"], log_seed=found["log"], storage=found["storage"])
 
 
 def local_arbiter(state: Path) -> Wallet:
     """Who rules on disputes on a local chain: a key beside the others, never used by the service itself."""
     load_or_make(state)
-    return Wallet(_load_or_make(state / "keys" / "arbiter.key"))
+    return Wallet(load_or_make_key(state / "keys" / "arbiter.key"))
 
 
-def _load_or_make(path: Path) -> bytes:
+def load_or_make_key(path: Path) -> bytes:
+    """The key in a file, 32 bytes, made on first use. Raises as `load_or_make` does."""
     if not path.exists():
         _make(path)
     mode = stat.S_IMODE(path.stat().st_mode)

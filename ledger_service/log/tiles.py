@@ -11,14 +11,17 @@ import re
 import threading
 from collections import OrderedDict
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from hashlib import sha256
 from typing import Protocol
 
 from ledger_service.errors import BadInput, Corrupt
 from ledger_service.log import nodes
-from ledger_service.log.hashing import HASH_BYTES, node_hash
+from ledger_service.log.hashing import EMPTY_ROOT, HASH_BYTES, node_hash
 
 HEIGHT = 8
 WIDTH = 1 << HEIGHT
+TILE_BYTES = WIDTH * HASH_BYTES
 MAX_LEVEL = 63
 MAX_ENTRY_BYTES = 0xFFFF
 _PATH = re.compile(
@@ -56,16 +59,16 @@ class MemoryTiles:
 class TileCache:
     """Tiles already read, with the hashes of their inner nodes. Tiles of a width never change.
 
-    One cache may serve all trees of one log and all threads. A full tile takes about 40 kB.
+    One cache may serve all trees of one log and all threads. A full tile takes about 17 kB.
     """
 
-    def __init__(self, capacity: int = 512) -> None:
+    def __init__(self, capacity: int = 2048) -> None:
         self._capacity = capacity
         self._lock = threading.Lock()
-        self._known: OrderedDict[tuple[int, int, int], list[list[bytes]]] = OrderedDict()
+        self._known: OrderedDict[tuple[int, int, int], list[bytes]] = OrderedDict()
 
-    def levels(self, reader: TileReader, level: int, index: int, width: int) -> list[list[bytes]]:
-        """The tile's hashes, and above them those of the complete subtrees within it.
+    def levels(self, reader: TileReader, level: int, index: int, width: int) -> list[bytes]:
+        """The tile's hashes, and above them those of the complete subtrees within it: by height, joined.
 
         Raises:
             Corrupt: the reader gives another number of bytes than the tile has.
@@ -113,12 +116,14 @@ class TiledTree:
             raise BadInput(f"there is no leaf {index} in a tree of {self.size}")
         return self._node(0, index)
 
+    def levels(self, level: int, tile: int) -> list[bytes]:
+        """The hashes of a tile and of the complete subtrees within it, by height, joined."""
+        return self._cache.levels(self._reader, level, tile, tile_width(level, tile, self.size))
+
     def _node(self, level: int, index: int) -> bytes:
         tile_level, inner = divmod(level, HEIGHT)
         tile = index << inner >> HEIGHT
-        width = tile_width(tile_level, tile, self.size)
-        levels = self._cache.levels(self._reader, tile_level, tile, width)
-        return levels[inner][index - (tile << HEIGHT >> inner)]
+        return hash_at(self.levels(tile_level, tile)[inner], index - (tile << HEIGHT >> inner))
 
     def _at_most(self, size: int | None) -> int:
         if size is None:
@@ -126,6 +131,62 @@ class TiledTree:
         if not 0 <= size <= self.size:
             raise BadInput(f"the tree has {self.size} leaves, not {size}")
         return size
+
+
+@dataclass(frozen=True, slots=True)
+class Edge:
+    """The right edge of a tree: all that an append has to know of what is there.
+
+    Attributes:
+        size: leaves. root: over them, 32 bytes.
+        peaks: by height, the last complete subtree where the tree has one of its own (bit `height` of
+            `size`), else nothing.
+        partial: by level, the hashes of the last tile unless it is full, else nothing.
+    """
+
+    size: int
+    root: bytes
+    peaks: tuple[bytes, ...]
+    partial: tuple[bytes, ...]
+
+    @staticmethod
+    def read(reader: TileReader, size: int) -> Edge:
+        """The edge of a tree kept in tiles; reads only the partial ones.
+
+        Raises:
+            Corrupt: one of them has another number of hashes than `size` demands.
+        """
+        peaks: list[bytes] = []
+        partial: list[bytes] = []
+        while count := size >> HEIGHT * len(partial):
+            tile, width = divmod(count, WIDTH)
+            row = _hashes(reader, len(partial), tile, width) if width else b""
+            levels = _inner_nodes(row)
+            # The last node of each row that is complete and has no sibling yet.
+            peaks += [hash_at(levels[h], (width >> h) - 1) if width >> h & 1 else b"" for h in range(HEIGHT)]
+            partial.append(row)
+        return Edge(size, _root_of_peaks(peaks), tuple(peaks), tuple(partial))
+
+    def extend(self, leaf_hashes: Sequence[bytes]) -> tuple[Edge, Tiles]:
+        """Append leaf hashes (32 bytes each): each inner node is hashed once.
+
+        Returns:
+            the new edge, and the tiles that are new or have grown, whole: {(level, index): hashes}.
+        """
+        peaks, partial, changed = list(self.peaks), list(self.partial), dict[tuple[int, int], bytes]()
+        height, fresh = 0, list(leaf_hashes)
+        while fresh:
+            if height == len(peaks):
+                peaks.append(b"")
+            if height % HEIGHT == 0:
+                _fill(height // HEIGHT, self.size >> height, fresh, partial, changed)
+            row = [peaks[height], *fresh] if peaks[height] else fresh
+            peaks[height] = row[-1] if len(row) % 2 else b""
+            pairs = iter(row)
+            fresh = [sha256(b"\x01" + left + right).digest() for left, right in zip(pairs, pairs)]  # noqa: B905
+            height += 1
+        size = self.size + len(leaf_hashes)
+        return Edge(size, _root_of_peaks(peaks), tuple(peaks), tuple(partial)), changed
 
 
 def append(reader: TileReader, size: int, leaf_hashes: Sequence[bytes]) -> tuple[Tiles, bytes]:
@@ -141,28 +202,26 @@ def append(reader: TileReader, size: int, leaf_hashes: Sequence[bytes]) -> tuple
     """
     if any(len(leaf) != HASH_BYTES for leaf in leaf_hashes):
         raise BadInput(f"a leaf hash has {HASH_BYTES} bytes")
-    changed: Tiles = {}
-    level, fresh = 0, list(leaf_hashes)
-    while fresh:
-        fresh = _append_level(reader, level, size >> HEIGHT * level, fresh, changed)
-        level += 1
-    after = TiledTree(MemoryTiles(changed, reader), size + len(leaf_hashes))
-    return changed, after.root()
+    edge, changed = Edge.read(reader, size).extend(leaf_hashes)
+    return changed, edge.root
 
 
-def _append_level(reader: TileReader, level: int, count: int, fresh: list[bytes], out: Tiles) -> list[bytes]:
-    """Append hashes at one level that holds `count`; returns the hashes of the tiles that became full."""
-    tile, width = divmod(count, WIDTH)
-    row = _hashes(reader, level, tile, width) if width else []
-    row += fresh
-    above = []
-    for start in range(0, len(row), WIDTH):
-        part = row[start : start + WIDTH]
-        out[(level, tile)] = b"".join(part)
-        if len(part) == WIDTH:
-            above.append(_inner_nodes(part)[HEIGHT][0])
-        tile += 1
-    return above
+def _fill(level: int, count: int, fresh: list[bytes], partial: list[bytes], out: Tiles) -> None:
+    """Append hashes to the tiles of a level that holds `count`."""
+    if level == len(partial):
+        partial.append(b"")
+    row = partial[level] + b"".join(fresh)
+    for start in range(0, len(row), TILE_BYTES):
+        out[level, count // WIDTH + start // TILE_BYTES] = row[start : start + TILE_BYTES]
+    partial[level] = row[len(row) // TILE_BYTES * TILE_BYTES :]
+
+
+def _root_of_peaks(peaks: Sequence[bytes]) -> bytes:
+    digest = b""
+    for peak in peaks:
+        if peak:
+            digest = node_hash(peak, digest) if digest else peak
+    return digest or EMPTY_ROOT
 
 
 def tile_width(level: int, index: int, size: int) -> int:
@@ -221,11 +280,13 @@ def parse_bundle(raw: bytes) -> list[bytes]:
     """The entries of an entry bundle.
 
     Raises:
-        BadInput: it ends within an entry.
+        BadInput: it ends within an entry, or has more than 256.
     """
     entries: list[bytes] = []
     at = 0
     while at < len(raw):
+        if len(entries) == WIDTH:
+            raise BadInput(f"an entry bundle has at most {WIDTH} entries")
         end = at + 2 + int.from_bytes(raw[at : at + 2], "big")
         if at + 2 > len(raw) or end > len(raw):
             raise BadInput(f"the entry bundle ends within entry {len(entries)}")
@@ -244,16 +305,22 @@ def _path(level: str, index: int, width: int) -> str:
     return f"tile/{level}/{name}" + (f".p/{width}" if width < WIDTH else "")
 
 
-def _hashes(reader: TileReader, level: int, index: int, width: int) -> list[bytes]:
+def hash_at(joined: bytes, place: int) -> bytes:
+    """One of several hashes that are joined."""
+    return joined[place * HASH_BYTES : (place + 1) * HASH_BYTES]
+
+
+def _hashes(reader: TileReader, level: int, index: int, width: int) -> bytes:
     raw = reader.read(level, index, width)
     if len(raw) != width * HASH_BYTES:
         raise Corrupt(f"tile {level}/{index} has {len(raw)} bytes where {width * HASH_BYTES} are due")
-    return [raw[i : i + HASH_BYTES] for i in range(0, len(raw), HASH_BYTES)]
+    return raw
 
 
-def _inner_nodes(hashes: list[bytes]) -> list[list[bytes]]:
-    levels = [hashes]
-    while len(levels[-1]) > 1:
-        row = levels[-1]
-        levels.append([node_hash(row[i], row[i + 1]) for i in range(0, len(row) - 1, 2)])
+def _inner_nodes(row: bytes) -> list[bytes]:
+    levels = [row]
+    while len(row) > HASH_BYTES:
+        pairs = range(0, len(row) - HASH_BYTES, 2 * HASH_BYTES)
+        row = b"".join([sha256(b"\x01" + row[i : i + 2 * HASH_BYTES]).digest() for i in pairs])
+        levels.append(row)
     return levels

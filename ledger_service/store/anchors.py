@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from typing import Any
 
-from sqlalchemy import Connection, select, update
+from sqlalchemy import Connection, Select, select, update
 
 from ledger_service.store.rows import add, columns, one
 from ledger_service.store.tables import anchors
@@ -12,12 +13,13 @@ from ledger_service.store.tables import anchors
 
 @dataclass(frozen=True, slots=True)
 class AnchorRow:
-    """A signed head on its way to the chain, or final there."""
+    """A signed head on its way to the chain, or final there; `witnesses` as in `store.log.Head`."""
 
     size: int
     root: bytes
     checkpoint: str
     final: bool
+    witnesses: tuple[str, ...] = ()
 
 
 class Anchors:
@@ -33,7 +35,7 @@ class Anchors:
     def newest(self) -> AnchorRow | None:
         """The newest head that was sent, final or not."""
         query = select(*columns(anchors, AnchorRow)).order_by(anchors.c.size.desc()).limit(1)
-        return one(AnchorRow, self._connection.execute(query).first())
+        return self._one(query)
 
     def newest_final(self) -> AnchorRow | None:
         """The newest head that is final on the chain."""
@@ -43,12 +45,16 @@ class Anchors:
             .order_by(anchors.c.size.desc())
             .limit(1)
         )
-        return one(AnchorRow, self._connection.execute(query).first())
+        return self._one(query)
 
     def get(self, size: int) -> AnchorRow | None:
         """The head of a size, if it was sent."""
         query = select(*columns(anchors, AnchorRow)).where(anchors.c.size == size)
-        return one(AnchorRow, self._connection.execute(query).first())
+        return self._one(query)
+
+    def _one(self, query: Select[Any]) -> AnchorRow | None:
+        found = one(AnchorRow, self._connection.execute(query).first())
+        return found and replace(found, witnesses=tuple(found.witnesses))  # the column gives a list
 
     def set_final(self, size: int) -> None:
         """The chain has this head for good."""

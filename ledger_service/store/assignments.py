@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-from sqlalchemy import Connection, func, select, update
+from sqlalchemy import Connection, and_, func, select, update
 from sqlalchemy.dialects.postgresql import insert
 
 from ledger_service.commitments import Json
-from ledger_service.store.rows import add, among, columns, many
+from ledger_service.store.rows import add, among, columns, many, unnest
 from ledger_service.store.tables import assignments, matchings
+
+Place = tuple[str, bytes, bytes]  # worker, campaign, item
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,16 +59,23 @@ class Assignments:
         )
         return many(AssignmentRow, self._connection.execute(query))
 
-    def of_worker(self, worker: str, campaign: bytes, items: Sequence[bytes]) -> dict[bytes, AssignmentRow]:
-        """The worker's assignments of the named items, by item; their rows stay locked."""
+    def lock(self, wanted: Iterable[Place]) -> dict[Place, AssignmentRow]:
+        """The assignments of (worker, campaign, item) that exist; their rows stay locked.
+
+        They are locked in log order, so that of two transactions one waits for the other and never both.
+        """
+        places = list(wanted)
+        named = unnest(
+            assignments, ("worker", "campaign", "item"), zip(*places, strict=True) if places else ()
+        )
         query = (
             select(*columns(assignments, AssignmentRow))
-            .where(assignments.c.worker == worker, assignments.c.campaign == campaign)
-            .where(among(assignments.c.item, items))
+            .join(named, and_(*(assignments.c[name] == column for name, column in named.c.items())))
             .order_by(assignments.c.index)
-            .with_for_update()
+            .with_for_update(of=assignments)
         )
-        return {row.item: row for row in many(AssignmentRow, self._connection.execute(query))}
+        found = many(AssignmentRow, self._connection.execute(query)) if places else []
+        return {(row.worker, row.campaign, row.item): row for row in found}
 
     def of_campaign(self, campaign: bytes) -> list[AssignmentRow]:
         """All assignments of a campaign, in log order."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -104,6 +104,11 @@ class Campaigns:
         if found is None:
             raise NotYours("there is no such campaign")
         return found
+
+    def states(self, wanted: Iterable[bytes]) -> dict[bytes, str]:
+        """The state of each named campaign that exists."""
+        query = select(campaigns.c.campaign, campaigns.c.state).where(among(campaigns.c.campaign, wanted))
+        return {campaign: state for campaign, state in self._connection.execute(query)}
 
     def page(self, after: int, limit: int, brief: bytes | None = None) -> list[CampaignRow]:
         """Published campaigns in order of creation, after a number; those of one specification if named."""

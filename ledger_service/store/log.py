@@ -5,26 +5,29 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-from sqlalchemy import Connection, insert, select, update
+from sqlalchemy import Connection, select
 from sqlalchemy.dialects.postgresql import insert as upsert
 
 from ledger_service.entries import Entry
-from ledger_service.errors import Conflict, Corrupt, NotYours
+from ledger_service.errors import BadInput, Corrupt, NotYours
 from ledger_service.log import tiles
 from ledger_service.log.checkpoint import LogKey, sign_checkpoint
-from ledger_service.log.hashing import HASH_BYTES
-from ledger_service.log.tree import Tree
-from ledger_service.store.rows import among
-from ledger_service.store.tables import log_entries, log_head, log_tiles
+from ledger_service.log.hashing import EMPTY_ROOT, HASH_BYTES
+from ledger_service.log.paths import PathCache
+from ledger_service.store import published
+from ledger_service.store.bulk import Bulk, RawEntry
+from ledger_service.store.tables import log_entries, log_head, log_published
 
 
 @dataclass(frozen=True, slots=True)
 class Head:
-    """The newest state of the log: size, root (32 bytes) and its signed checkpoint."""
+    """A state of the log: size, root (32 bytes), its signed checkpoint, and the vkeys of the witnesses whose
+    lines follow the log's in it, in their order."""
 
     size: int
     root: bytes
     checkpoint: str
+    witnesses: tuple[str, ...] = ()
 
 
 class TileRows:
@@ -35,62 +38,112 @@ class TileRows:
 
     def read(self, level: int, index: int, width: int) -> bytes:
         """The first `width` hashes of a tile; fewer when the row has fewer."""
-        query = select(log_tiles.c.hashes).where(log_tiles.c.level == level, log_tiles.c.index == index)
-        return (self._connection.scalar(query) or b"")[: width * HASH_BYTES]
+        return Bulk(self._connection).tile(level, index)[: width * HASH_BYTES]
+
+
+class Memory:
+    """What a process remembers of one log, for all transactions and threads; it is nowhere else needed.
+
+    `edge` is the right edge that an append of this process left: it saves the next one reading it from rows.
+    It may be of a transaction that was rolled back, or behind another process: it is asked whose it is.
+    """
+
+    def __init__(self) -> None:
+        self.tiles, self.paths = tiles.TileCache(), PathCache()
+        self.edge = tiles.Edge(0, EMPTY_ROOT, (), ())
 
 
 class Log:
     """Appends and reads entries. `key` signs heads; its name is the origin."""
 
-    def __init__(self, connection: Connection, key: LogKey, cache: tiles.TileCache) -> None:
-        self._connection, self.key, self._cache = connection, key, cache
+    def __init__(self, connection: Connection, key: LogKey, memory: Memory) -> None:
+        self._connection, self.key, self.memory = connection, key, memory
+        self._made: Head | None = None
 
     def initialise(self) -> None:
         """Make the empty head where there is none yet."""
-        root = Tree().root()
-        checkpoint = sign_checkpoint(self.key.name, 0, root, self.key)
-        row = upsert(log_head).values(id=1, size=0, root=root, checkpoint=checkpoint)
+        checkpoint = sign_checkpoint(self.key.name, 0, EMPTY_ROOT, self.key)
+        row = upsert(log_head).values(id=1, size=0, root=EMPTY_ROOT, checkpoint=checkpoint)
         self._connection.execute(row.on_conflict_do_nothing())
 
     def head(self) -> Head:
-        """The newest committed head."""
-        return self._head(lock=False)
+        """The newest committed head; within the transaction of an append, the one that it has made."""
+        return self._made or self._head(lock=False)
+
+    def published(self) -> Head:
+        """The head that readers are shown: the one published last, with its witnesses' lines; where none was,
+        the newest."""
+        # One statement, so that both rows are of one moment: what is shown never gets smaller.
+        shown = log_published.c
+        row = self._connection.execute(
+            select(
+                *(log_head.c[name] for name in ("size", "root", "checkpoint")),
+                shown.size.label("shown"),
+                shown.root.label("shown_root"),
+                shown.checkpoint.label("shown_checkpoint"),
+                shown.witnesses,
+            )
+            .select_from(log_head.outerjoin(log_published, shown.id == log_head.c.id))
+            .where(log_head.c.id == 1)
+        ).one_or_none()
+        if row is None:
+            raise Corrupt("the log has no head")
+        if row.shown is None:
+            return Head(row.size, row.root, row.checkpoint)
+        return Head(row.shown, row.shown_root, row.shown_checkpoint, tuple(row.witnesses))
+
+    def publish(self, head: Head) -> bool:
+        """Show readers this head from the commit on, unless that took anything back; whether it is shown.
+
+        Raises:
+            VerificationError: its checkpoint is not the log's with one line of each witness, in their order.
+            Corrupt: another root of this size was shown.
+        """
+        row = published.cosigned(self.key.verifier, head.size, head.root, head.checkpoint, head.witnesses)
+        return published.write(self._connection, row)
+
+    def published_times(self) -> dict[str, int]:
+        """{vkey: the latest time it ever had in a published checkpoint, seconds since 1970}."""
+        return dict(self._connection.scalar(select(log_published.c.times)) or {})
+
+    def unpublish(self) -> None:
+        """Show readers the newest head from the commit on."""
+        published.remove(self._connection)
 
     def lock(self) -> None:
         """Wait until nobody else appends; nobody does before this transaction ends."""
         self._head(lock=True)
 
     def append(self, entries: Sequence[Entry]) -> list[int]:
-        """Append entries in order; returns their indices.
+        """Append entries in order; returns their indices. Raises as `append_raw` does."""
+        return self.append_raw([(type(entry.struct).__name__, entry.raw) for entry in entries])
 
-        The head's row stays locked until the transaction ends, so appends follow one another. Nothing is
-        visible before the commit: a crash before it leaves the old head, one after it the new head with all
-        its rows.
+    def append_raw(self, rows: Sequence[RawEntry]) -> list[int]:
+        """Append entries, each as its kind and its bytes, in order; returns their indices.
+
+        The head's row stays locked until the transaction ends, so appends follow one another, also those of
+        several processes. Nothing is visible before the commit.
 
         Raises:
-            Conflict: one of the entries is already in the log.
+            Conflict: one of the entries is already in the log, or there twice.
+            BadInput: an entry is longer than 65,535 bytes.
         """
-        head = self._head(lock=True)
-        if not entries:
+        if rows and max(map(len, [raw for _, raw in rows])) > tiles.MAX_ENTRY_BYTES:
+            raise BadInput(f"an entry has at most {tiles.MAX_ENTRY_BYTES} bytes")
+        bulk = Bulk(self._connection)
+        before = self._edge(bulk)
+        if not rows:
             return []
-        leaves = [entry.leaf for entry in entries]
-        known = select(log_entries.c.index).where(among(log_entries.c.leaf, leaves)).limit(1)
-        if len(set(leaves)) < len(leaves) or self._connection.scalar(known) is not None:
-            raise Conflict("an entry that is already in the log cannot be appended again")
-        indices = list(range(head.size, head.size + len(entries)))
-        rows = [
-            {"index": index, "leaf": leaf, "kind": type(entry.struct).__name__, "raw": entry.raw}
-            for index, leaf, entry in zip(indices, leaves, entries, strict=True)
-        ]
-        self._connection.execute(insert(log_entries), rows)
-        self._write_head(
-            head.size + len(entries), *tiles.append(TileRows(self._connection), head.size, leaves)
-        )
-        return indices
+        # Crash from here to the commit: PostgreSQL forgets rows, tiles and head together, and the next append
+        # finds the head of before. Its edge is read anew, since nobody's memory has this size and root.
+        after, checkpoint = bulk.write(rows, before, self._sign)
+        # Crash after the commit, before anybody was told: whoever asks again finds the entries in the rows.
+        self.memory.edge, self._made = after, Head(after.size, after.root, checkpoint)
+        return list(range(before.size, after.size))
 
     def tree(self, size: int) -> tiles.TiledTree:
         """Proofs and roots up to `size`, which must not be beyond a committed head."""
-        return tiles.TiledTree(TileRows(self._connection), size, self._cache)
+        return tiles.TiledTree(TileRows(self._connection), size, self.memory.tiles)
 
     def tile(self, level: int, index: int, width: int) -> bytes:
         """A tile as C2SP tlog-tiles serves it.
@@ -121,10 +174,7 @@ class Log:
 
     def by_leaf(self, leaves: Iterable[bytes]) -> dict[bytes, tuple[int, bytes]]:
         """{leaf hash: (index, entry bytes)} of those that are in the log."""
-        query = select(log_entries.c.leaf, log_entries.c.index, log_entries.c.raw).where(
-            among(log_entries.c.leaf, leaves)
-        )
-        return {leaf: (index, raw) for leaf, index, raw in self._connection.execute(query)}
+        return {leaf: (index, raw) for leaf, index, raw in Bulk(self._connection).by_leaf(leaves)}
 
     def _head(self, *, lock: bool) -> Head:
         query = select(log_head.c.size, log_head.c.root, log_head.c.checkpoint).where(log_head.c.id == 1)
@@ -133,12 +183,17 @@ class Log:
             raise Corrupt("the log has no head")
         return Head(row.size, row.root, row.checkpoint)
 
-    def _write_head(self, size: int, changed: tiles.Tiles, root: bytes) -> None:
-        row = upsert(log_tiles)
-        row = row.on_conflict_do_update(
-            index_elements=[log_tiles.c.level, log_tiles.c.index], set_={"hashes": row.excluded.hashes}
-        )
-        values = [{"level": level, "index": n, "hashes": hashes} for (level, n), hashes in changed.items()]
-        self._connection.execute(row, values)
-        checkpoint = sign_checkpoint(self.key.name, size, root, self.key)
-        self._connection.execute(update(log_head).values(size=size, root=root, checkpoint=checkpoint))
+    def _sign(self, edge: tiles.Edge) -> str:
+        return sign_checkpoint(self.key.name, edge.size, edge.root, self.key)
+
+    def _edge(self, bulk: Bulk) -> tiles.Edge:
+        """The edge of the head, which is locked. The one in memory is taken where it is of the same head."""
+        head, known = bulk.lock(), self.memory.edge
+        if head is None:
+            raise Corrupt("the log has no head")
+        if (known.size, known.root) == head:
+            return known
+        found = tiles.Edge.read(TileRows(self._connection), head[0])
+        if found.root != head[1]:
+            raise Corrupt(f"the tiles do not make the root of the head of {head[0]} entries")
+        return found

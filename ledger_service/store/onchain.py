@@ -53,6 +53,14 @@ class OnChain:
             int(args["epoch"]): bytes.fromhex(args["root"][2:]) for args in self._about("Posted", campaign)
         }
 
+    def evidence(self, campaign: bytes) -> dict[int, int]:
+        """The size of the anchored head that each payroll was posted on, by its number."""
+        return {int(args["epoch"]): int(args["evidence"]) for args in self._about("Posted", campaign)}
+
+    def fee_collected(self, campaign: bytes) -> int:
+        """What the operator has received for a campaign, in token minor units."""
+        return sum(int(args["amount"]) for args in self._about("FeeCollected", campaign))
+
     def settled_epochs(self, campaign: bytes) -> list[int]:
         """Payroll epochs that are settled."""
         return [int(args["epoch"]) for args in self._about("Settled", campaign)]

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import fields
 from typing import Any, TypeVar
 
-from sqlalchemy import ARRAY, ColumnElement, Connection, Row, Table, any_, insert, literal
+from sqlalchemy import ARRAY, ColumnElement, Connection, Row, Table, any_, column, func, insert, literal
 from sqlalchemy.sql.elements import KeyedColumnElement
+from sqlalchemy.sql.selectable import TableValuedAlias
 
 Record = TypeVar("Record")
 
@@ -29,11 +30,18 @@ def among(column: ColumnElement[Any], values: Iterable[Any]) -> ColumnElement[bo
     return column == any_(literal(list(values), ARRAY(column.type)))
 
 
+def unnest(table: Table, names: Iterable[str], values: Iterable[Any]) -> TableValuedAlias:
+    """A table of the query's own: columns named, and of the type, as in `table`, each with its `values`."""
+    typed = [(name, table.c[name].type) for name in names]
+    arrays = [literal(list(given), ARRAY(kind)) for (_, kind), given in zip(typed, values, strict=True)]
+    return func.unnest(*arrays).table_valued(*(column(name, kind) for name, kind in typed)).render_derived()
+
+
 def one(kind: type[Record], row: Row[Any] | None) -> Record | None:
     """The record of a row, or None."""
     return None if row is None else kind(**row._mapping)
 
 
-def many(kind: type[Record], found: Iterable[Row[Any]]) -> list[Record]:
-    """The records of rows, in their order."""
-    return [kind(**row._mapping) for row in found]
+def many(kind: Callable[..., Record], found: Iterable[Row[Any]]) -> list[Record]:
+    """The records of rows whose columns are in the order of the fields, in their order."""
+    return [kind(*row) for row in found]

@@ -11,11 +11,12 @@ import hashlib
 import re
 import secrets
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 
 from sqlalchemy import Column, Connection, Table, delete, insert, select
 
+from ledger_service.store.rows import among
 from ledger_service.store.session_tables import login_nonces, sessions
 
 NONCE_SECONDS = 600
@@ -23,6 +24,7 @@ SESSION_SECONDS = 86_400
 TOKEN_BYTES = 32
 NONCE_BYTES = 16
 SWEEP = 100
+ENDED = "the session has ended, or never was: sign in again"
 
 _TOKEN_RE = re.compile(r"[A-Za-z0-9_-]{43}")
 
@@ -98,13 +100,17 @@ class Sessions:
 
     def find(self, token: str, now: int | None = None) -> str | None:
         """Whose session this is at `now` (by default the clock's); None: nobody's, or it has ended."""
-        if not _TOKEN_RE.fullmatch(token):
-            return None
-        query = select(sessions.c.address).where(
-            sessions.c.token_hash == _hash(token),
+        return self.find_all([token], now).get(token)
+
+    def find_all(self, tokens: Iterable[str], now: int | None = None) -> dict[str, str]:
+        """Whose session each of the tokens is, as `find` says it; without those that are nobody's."""
+        hashes = {_hash(token): token for token in tokens if _TOKEN_RE.fullmatch(token)}
+        query = select(sessions.c.token_hash, sessions.c.address).where(
+            among(sessions.c.token_hash, hashes),
             sessions.c.expires_at > (self.clock() if now is None else now),
         )
-        return self._connection.execute(query).scalar_one_or_none()
+        found = self._connection.execute(query) if hashes else ()
+        return {hashes[bytes(token_hash)]: address for token_hash, address in found}
 
     def close(self, token: str) -> bool:
         """End a session. False: there was none."""

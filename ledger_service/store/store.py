@@ -2,28 +2,37 @@
 
 from __future__ import annotations
 
+import math
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import cached_property
 
-from sqlalchemy import Connection, Engine, create_engine
-from sqlalchemy.exc import DataError, IntegrityError, OperationalError
+import psycopg
+from sqlalchemy import Connection, Engine, create_engine, event
+from sqlalchemy.engine.interfaces import DBAPIConnection
+from sqlalchemy.exc import DataError, IntegrityError, InvalidatePoolError, OperationalError
+from sqlalchemy.exc import TimeoutError as PoolTimeout
+from sqlalchemy.pool import ConnectionPoolEntry
 
 from ledger_service.errors import BadInput, Conflict, Unavailable
 from ledger_service.log.checkpoint import LogKey
-from ledger_service.log.tiles import TileCache
 from ledger_service.store.anchors import Anchors
 from ledger_service.store.assignments import Assignments
 from ledger_service.store.campaigns import Campaigns, Items
 from ledger_service.store.chain import ChainIntents
 from ledger_service.store.judgements import Judgements
 from ledger_service.store.labels import Labels
-from ledger_service.store.log import Log
+from ledger_service.store.log import Log, Memory
 from ledger_service.store.onchain import OnChain
 from ledger_service.store.payouts import Payouts
 from ledger_service.store.sessions import Sessions
 from ledger_service.store.vault import Vault
 from ledger_service.store.workers import Workers
+
+# A connection is asked whether it lives only when it has been idle for a while: each asking is a journey.
+_TRUSTED_SECONDS = 1.0
+_IDLE_SINCE = "idle since"
 
 
 class UnitOfWork:
@@ -36,7 +45,7 @@ class UnitOfWork:
     @cached_property
     def log(self) -> Log:
         """Entries, tiles, head."""
-        return Log(self.connection, self._store.log_key, self._store.tiles)
+        return Log(self.connection, self._store.log_key, self._store.log_memory)
 
     @cached_property
     def vault(self) -> Vault:
@@ -104,7 +113,8 @@ class Store:
 
     def __init__(self, engine: Engine, log_key: LogKey, storage_key: bytes) -> None:
         self.engine, self.log_key, self.storage_key = engine, log_key, storage_key
-        self.tiles = TileCache()
+        self._looking = engine.execution_options(isolation_level="AUTOCOMMIT")
+        self.log_memory = Memory()
 
     @contextmanager
     def begin(self) -> Iterator[UnitOfWork]:
@@ -115,24 +125,53 @@ class Store:
             BadInput: a value that the database cannot hold (U+0000 in a text, a number beyond its column).
             Conflict: a row that contradicts one that is there.
         """
-        try:
-            with self.engine.begin() as connection:
-                yield UnitOfWork(connection, self)
-        except OperationalError as error:
-            raise Unavailable("the database does not answer") from error
-        except DataError as error:
-            raise BadInput("a value that cannot be stored") from error
-        except IntegrityError as error:
-            raise Conflict("this contradicts what is stored already") from error
+        with _our_errors(), self.engine.begin() as connection:
+            yield UnitOfWork(connection, self)
+
+    @contextmanager
+    def look(self) -> Iterator[UnitOfWork]:
+        """For reading, without the journeys to the server that begin and end a transaction.
+
+        What several queries say need not be of one moment. Raises as `begin`.
+        """
+        with _our_errors(), self._looking.connect() as connection:
+            yield UnitOfWork(connection, self)
 
     def close(self) -> None:
         """Close all connections."""
         self.engine.dispose()
 
 
+@contextmanager
+def _our_errors() -> Iterator[None]:
+    """Within the block, SQLAlchemy's errors become ours."""
+    try:
+        yield
+    except OperationalError as error:
+        raise Unavailable("the database does not answer") from error
+    except PoolTimeout as error:
+        raise Unavailable("all connections to the database are taken") from error
+    except DataError as error:
+        raise BadInput("a value that cannot be stored") from error
+    except IntegrityError as error:
+        raise Conflict("this contradicts what is stored already") from error
+
+
 def connect(database_url: str) -> Engine:
     """An engine for a PostgreSQL URL (psycopg 3)."""
     # Bound values are content, statements and nonces: they stay out of error messages.
-    return create_engine(
-        database_url, pool_pre_ping=True, pool_size=10, max_overflow=10, hide_parameters=True
-    )
+    engine = create_engine(database_url, pool_size=10, max_overflow=10, hide_parameters=True)
+
+    def given_back(_: DBAPIConnection, record: ConnectionPoolEntry) -> None:
+        record.info[_IDLE_SINCE] = time.monotonic()
+
+    def taken(connection: DBAPIConnection, record: ConnectionPoolEntry, _: object) -> None:
+        if time.monotonic() - record.info.get(_IDLE_SINCE, math.inf) > _TRUSTED_SECONDS:
+            try:
+                engine.dialect.do_ping(connection)
+            except psycopg.Error as error:  # the server was restarted: then all connections are gone
+                raise InvalidatePoolError from error
+
+    event.listen(engine, "checkin", given_back)
+    event.listen(engine, "checkout", taken)
+    return engine

@@ -17,7 +17,7 @@ from sqlalchemy import (
     UniqueConstraint,
     text,
 )
-from sqlalchemy.dialects.postgresql import JSONB
+from sqlalchemy.dialects.postgresql import JSONB, ExcludeConstraint
 
 from ledger_service.store.chain_tables import Uint256
 from ledger_service.store.metadata import metadata
@@ -32,9 +32,11 @@ log_entries = Table(
     "log_entries",
     metadata,
     Column("index", BigInteger, primary_key=True, autoincrement=False),
-    Column("leaf", LargeBinary, nullable=False, unique=True),
+    Column("leaf", LargeBinary, nullable=False),
     Column("kind", Text, nullable=False),
     Column("raw", LargeBinary, nullable=False),
+    # Unique, by a hash index: 4 bytes of each of these random 32.
+    ExcludeConstraint(("leaf", "="), using="hash", name="ex_log_entries_leaf"),
 )
 
 log_tiles = Table(
@@ -56,7 +58,20 @@ log_head = Table(
     CheckConstraint("id = 1", name="one_row"),
 )
 
-# Heads that were sent to the chain, with their signed checkpoints.
+# One row where witnesses cosign, none elsewhere: the head that readers are shown.
+log_published = Table(
+    "log_published",
+    metadata,
+    Column("id", Integer, primary_key=True, autoincrement=False),
+    Column("size", BigInteger, nullable=False),
+    Column("root", LargeBinary, nullable=False),
+    Column("checkpoint", Text, nullable=False),
+    Column("witnesses", JSONB, nullable=False),
+    Column("times", JSONB, nullable=False),
+    CheckConstraint("id = 1", name="one_row"),
+)
+
+# Heads that were sent to the chain, with their signed checkpoints and the vkeys of the witnesses in them.
 anchors = Table(
     "anchors",
     metadata,
@@ -64,6 +79,7 @@ anchors = Table(
     Column("root", LargeBinary, nullable=False),
     Column("checkpoint", Text, nullable=False),
     Column("final", Boolean, nullable=False, server_default=text("false")),
+    Column("witnesses", JSONB, nullable=False, server_default=text("'[]'")),
 )
 
 campaigns = Table(

@@ -10,6 +10,8 @@ from __future__ import annotations
 import hashlib
 import hmac
 import os
+from binascii import hexlify
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 
 from cryptography.exceptions import InvalidTag
@@ -21,6 +23,7 @@ from ledger_service import commitments
 from ledger_service.commitments import Json
 from ledger_service.errors import Corrupt, NotYours
 from ledger_service.store import tables
+from ledger_service.store.rows import among
 
 _NONCE_BYTES = 12
 _KEY_BYTES = 32
@@ -58,6 +61,24 @@ class Vault:
         plain = opening.salt + commitments.canonical(opening.content)
         return nonce + self._key(subject, make=True).encrypt(nonce, plain, opening.commitment)
 
+    def prepare(self, subjects: Iterable[str]) -> None:
+        """Read, or make, the keys of several subjects at once: `seal` then asks nobody."""
+        wanted = set(subjects)
+        self.read_keys(wanted)
+        missing = sorted(wanted - self._keys.keys())
+        if missing:
+            # Two first uses at once: the first row wins, and the other transaction reads it back.
+            fresh = [{"subject": one, "wrapped": self._fresh(one)} for one in missing]
+            self._connection.execute(insert(tables.subject_keys).on_conflict_do_nothing(), fresh)
+            self.read_keys(missing)
+
+    def read_keys(self, subjects: Iterable[str]) -> None:
+        """Read the keys of several subjects at once, of those that have one: `open` then asks nobody."""
+        wanted = set(subjects) - self._keys.keys()
+        if wanted:
+            found = self._wrapped_all(wanted)
+            self._keys |= {one: AESGCM(self._unwrap(one, wrapped)) for one, wrapped in found.items()}
+
     def open(self, subject: str, sealed: bytes, commitment: bytes) -> Opening:
         """Decrypt what `seal` made.
 
@@ -65,13 +86,21 @@ class Vault:
             NotYours: the subject's key was destroyed.
             Corrupt: the row was changed, or belongs to another commitment.
         """
-        key = self._key(subject, make=False)
-        try:
-            plain = key.decrypt(sealed[:_NONCE_BYTES], sealed[_NONCE_BYTES:], commitment)
-        except InvalidTag as error:
-            raise Corrupt(f"the stored opening of {commitment.hex()} does not decrypt") from error
-        salt, content = plain[: commitments.SALT_BYTES], plain[commitments.SALT_BYTES :]
+        salt, content = self._unseal(subject, sealed, commitment)
         return Opening(commitments.parse_canonical(content), salt)
+
+    def open_text(self, subject: str, sealed: bytes, commitment: bytes) -> bytes:
+        """The canonical JSON of `open(…).to_json()`, of which nothing has to be parsed. Raises as `open`."""
+        salt, content = self._unseal(subject, sealed, commitment)
+        return b'{"content":%b,"salt":"0x%b"}' % (content, hexlify(salt))
+
+    def check_key(self, subject: str, wrapped: bytes) -> None:
+        """Check that a subject's key, as it is stored, can be used.
+
+        Raises:
+            Corrupt: it is not wrapped under our storage key, for this subject.
+        """
+        AESGCM(self._unwrap(subject, wrapped))
 
     def salt(self, *context: bytes) -> bytes:
         """A secret salt that is the same whenever the same thing is committed again.
@@ -81,16 +110,24 @@ class Vault:
         message = b"".join(hashlib.sha256(part).digest() for part in context)
         return hmac.digest(self._salt_key, message, "sha256")
 
+    def _unseal(self, subject: str, sealed: bytes, commitment: bytes) -> tuple[bytes, bytes]:
+        key = self._key(subject, make=False)
+        try:
+            plain = key.decrypt(sealed[:_NONCE_BYTES], sealed[_NONCE_BYTES:], commitment)
+        except InvalidTag as error:
+            raise Corrupt(f"the stored opening of {commitment.hex()} does not decrypt") from error
+        return plain[: commitments.SALT_BYTES], plain[commitments.SALT_BYTES :]
+
     def _key(self, subject: str, *, make: bool) -> AESGCM:
         known = self._keys.get(subject)
         if known is None:
-            wrapped = self._wrapped(subject)
-            if wrapped is None and make:
-                wrapped = self._make(subject)
+            if make:
+                self.prepare([subject])
+                return self._keys[subject]
+            wrapped = self._wrapped_all([subject]).get(subject)
             if wrapped is None:
                 raise NotYours("this content was erased")
-            secret = self._unwrap(subject, wrapped)
-            known = self._keys[subject] = AESGCM(secret)
+            known = self._keys[subject] = AESGCM(self._unwrap(subject, wrapped))
         return known
 
     def _unwrap(self, subject: str, wrapped: bytes) -> bytes:
@@ -99,14 +136,11 @@ class Vault:
         except InvalidTag as error:
             raise Corrupt(f"the key of {subject} is not wrapped under our storage key") from error
 
-    def _wrapped(self, subject: str) -> bytes | None:
+    def _wrapped_all(self, subjects: Iterable[str]) -> dict[str, bytes]:
         row = tables.subject_keys
-        return self._connection.scalar(select(row.c.wrapped).where(row.c.subject == subject))
+        query = select(row.c.subject, row.c.wrapped).where(among(row.c.subject, subjects))
+        return {subject: wrapped for subject, wrapped in self._connection.execute(query)}
 
-    def _make(self, subject: str) -> bytes | None:
+    def _fresh(self, subject: str) -> bytes:
         nonce, secret = os.urandom(_NONCE_BYTES), os.urandom(_KEY_BYTES)
-        wrapped = nonce + self._wrapper.encrypt(nonce, secret, subject.encode())
-        fresh = insert(tables.subject_keys).values(subject=subject, wrapped=wrapped)
-        # Two first uses at once: the first row wins, and the other transaction reads it back.
-        self._connection.execute(fresh.on_conflict_do_nothing())
-        return self._wrapped(subject)
+        return nonce + self._wrapper.encrypt(nonce, secret, subject.encode())

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-from sqlalchemy import Connection, func, or_, select, text
+from sqlalchemy import Connection, and_, func, select, text
 from sqlalchemy.dialects.postgresql import insert
 
 from ledger_service.entries import ZERO32
-from ledger_service.store.rows import add, columns, many, one
+from ledger_service.store.rows import add, among, columns, many, one, unnest
 from ledger_service.store.tables import grants, offers, workers
 
 
@@ -33,6 +34,10 @@ class GrantRow:
     scope: bytes
     valid_from: int
     valid_until: int
+
+    def covers(self, campaign: bytes, at: int) -> bool:
+        """Whether the key may label in a campaign at a time."""
+        return self.scope in (campaign, ZERO32) and self.valid_from <= at <= self.valid_until
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,26 +68,30 @@ class Workers:
         query = select(*columns(workers, WorkerRow)).where(workers.c.worker == worker)
         return one(WorkerRow, self._connection.execute(query).first())
 
-    def add_grant(self, grant: GrantRow) -> None:
-        """Record a grant that was appended to the log."""
-        add(self._connection, grants, [grant])
+    def add_grants(self, rows: Sequence[GrantRow]) -> None:
+        """Record grants that were appended to the log."""
+        add(self._connection, grants, rows)
 
-    def grant(self, leaf: bytes) -> GrantRow | None:
-        """A grant by its leaf hash."""
-        query = select(*columns(grants, GrantRow)).where(grants.c.leaf == leaf)
-        return one(GrantRow, self._connection.execute(query).first())
+    def grants(self, leaves: Iterable[bytes]) -> dict[bytes, GrantRow]:
+        """The named grants that exist, by leaf hash."""
+        query = select(*columns(grants, GrantRow)).where(among(grants.c.leaf, leaves))
+        return {row.leaf: row for row in many(GrantRow, self._connection.execute(query))}
 
-    def covering(self, worker: str, key: str, campaign: bytes, at: int) -> GrantRow | None:
-        """A grant under which `key` may label for `worker` in `campaign` at `at`, if there is one."""
+    def grants_of(self, pairs: Iterable[tuple[str, str]]) -> dict[tuple[str, str], list[GrantRow]]:
+        """The grants of each (worker, session key) that has one, in log order."""
+        wanted = list(pairs)
+        if not wanted:
+            return {}
+        named = unnest(grants, ("worker", "session_key"), zip(*wanted, strict=True))
         query = (
             select(*columns(grants, GrantRow))
-            .where(grants.c.worker == worker, grants.c.session_key == key)
-            .where(or_(grants.c.scope == campaign, grants.c.scope == ZERO32))
-            .where(grants.c.valid_from <= at, grants.c.valid_until >= at)
+            .join(named, and_(*(grants.c[name] == column for name, column in named.c.items())))
             .order_by(grants.c.index)
-            .limit(1)
         )
-        return one(GrantRow, self._connection.execute(query).first())
+        found: dict[tuple[str, str], list[GrantRow]] = {}
+        for row in many(GrantRow, self._connection.execute(query)):
+            found.setdefault((row.worker, row.session_key), []).append(row)
+        return found
 
     def offer(self, campaign: bytes, worker: str, wanted: list[str] | None) -> None:
         """Join a campaign, or change which items one takes."""

@@ -3,6 +3,8 @@
     {"domain": {"chainId", "verifyingContract"}, "entries": {role: {"entry", "proof"}},
      "format": "crowdledger-bundle@v1", "kind": "label" | "payment", "logKey": vkey, "openings": {…}}
 
+and `"witnesses": [vkey, …]` last, where witnesses cosigned the checkpoint.
+
 Every byte of it is checked by something: the form here, the content by the steps in `label` and `payment`.
 """
 
@@ -70,6 +72,7 @@ class Bundle:
     kind: str
     domain: Domain
     log_key: str
+    witnesses: tuple[str, ...]
     parts: Mapping[str, Part]
     openings: Mapping[str, Json]
 
@@ -86,12 +89,14 @@ def build(
     checkpoint: str,
     entries: Mapping[str, Logged],
     openings: Mapping[str, Json],
+    witnesses: Sequence[str] = (),
 ) -> bytes:
     """Put a bundle together; one line, without a newline. Nothing is proved here, only the form is made.
 
     Args:
         log_key: the log's C2SP vkey. checkpoint: the signed note that every path leads to.
         entries: by role. openings: by name; None where there is none.
+        witnesses: C2SP vkeys, in the order of their lines, which follow the log's line in the checkpoint.
     Raises:
         BadInput: the roles or openings are not those of this kind, or a value has no canonical JSON.
     """
@@ -108,6 +113,7 @@ def build(
             for role, logged in entries.items()
         },
         "openings": {name: opening for name, opening in openings.items() if opening is not None},
+        **({"witnesses": list(witnesses)} if witnesses else {}),
     }
     raw = commitments.canonical(value)
     try:
@@ -145,7 +151,7 @@ def parse(raw: bytes) -> Bundle:
 
 def _read(value: Json) -> Bundle:
     top = {"format", "kind", "domain", "logKey", "entries", "openings"}
-    body = shape.members(value, top, "the bundle")
+    body = shape.members(value, top, "the bundle", {"witnesses"})
     shape.same("format", FORMAT, body["format"])
     kind = shape.text(body["kind"], "kind")
     if kind not in _ROLES:
@@ -154,9 +160,18 @@ def _read(value: Json) -> Bundle:
         kind=kind,
         domain=_read_domain(body["domain"]),
         log_key=shape.text(body["logKey"], "logKey"),
+        witnesses=_read_witnesses(body["witnesses"]) if "witnesses" in body else (),
         parts=_read_parts(kind, body["entries"]),
         openings=_read_openings(kind, body["openings"]),
     )
+
+
+def _read_witnesses(value: Json) -> tuple[str, ...]:
+    if not isinstance(value, list) or not value:
+        raise VerificationError(
+            "witnesses", expected="a list of verifier keys, or none", found=str(value)[:80]
+        )
+    return tuple(shape.text(key, "a witness") for key in value)
 
 
 def _read_openings(kind: str, value: Json) -> dict[str, Json]:

@@ -18,6 +18,7 @@ from ledger_service.commitments import Json
 from ledger_service.eip712 import encode_word
 from ledger_service.errors import BadInput, Unavailable, VerificationError
 from ledger_service.log.checkpoint import VerifierKey
+from ledger_service.log.policy import read_policy
 from ledger_service.verify import bundle as bundles
 from ledger_service.verify.chain import AnchorReader, JsonRpcChain
 from ledger_service.verify.verdict import Memory, Verdict
@@ -31,12 +32,14 @@ MAX_FILE_BYTES = 4 << 30
 class Options:
     """What the caller pins and asks for.
 
-    `block` is where the chain is read, `finalized` or `latest`; `from_block` where its events begin.
+    `policy` is the path of a policy file (C2SP tlog-policy); `block` is where the chain is read, `finalized`
+    or `latest`; `from_block` where its events begin.
     """
 
     rpc: str | None = None
     log_key: str | None = None
     log_address: str | None = None
+    policy: str | None = None
     as_json: bool = False
     block: str = "finalized"
     from_block: int = 0
@@ -68,6 +71,7 @@ def run(paths: Sequence[str], options: Options, out: TextIO | None = None, err: 
     report = _Report(options.as_json, out or sys.stdout, err or sys.stderr)
     try:
         chain = _prepare(options)
+        policy = read_policy(Path(options.policy)) if options.policy is not None else None
     except BadInput as error:
         report.unusable("", 0, str(error))
         return report.tally.status
@@ -75,6 +79,7 @@ def run(paths: Sequence[str], options: Options, out: TextIO | None = None, err: 
         verify_bundle,
         log_key=options.log_key,
         log_address=options.log_address.lower() if options.log_address else None,
+        policy=policy,
         chain=chain,
         memory=Memory(),
     )
@@ -191,8 +196,17 @@ def _where(path: str, number: int) -> str:
 def summary(verdict: Verdict) -> str:
     """One line for people: what is proved."""
     facts = verdict.facts
-    head = f"entry {facts['index']} of {facts['log_size']}"
+    head = f"entry {facts['index']} of {facts['log_size']}{_cosigners(facts['witnesses'])}"
     if verdict.kind == bundles.PAYMENT:
         return f"payment of {facts['amount']} to {facts['worker']}, {head}"
     judged = facts["verdict"] or "not judged yet"
     return f"label by {facts['worker']} on item {str(facts['item'])[:18]}…, {judged}, {head}"
+
+
+def _cosigners(witnesses: Sequence[dict[str, Json]]) -> str:
+    """Who cosigned the checkpoint, for people: of many a few, those that a policy names before others."""
+    names = [str(found["key"]).split("+")[0] for found in sorted(witnesses, key=lambda w: not w["trusted"])]
+    if not names:
+        return ""
+    more = f" and {len(names) - 3} more" if len(names) > 3 else ""
+    return f", cosigned by {', '.join(names[:3])}{more}"

@@ -11,7 +11,9 @@ from ledger_service import commitments, entries, signing
 from ledger_service.commitments import Json
 from ledger_service.entries import Campaign, Domain, Entry, Struct
 from ledger_service.errors import VerificationError
-from ledger_service.log.checkpoint import Checkpoint, VerifierKey, open_checkpoint
+from ledger_service.log.checkpoint import Checkpoint, VerifierKey
+from ledger_service.log.cosignature import CosignerKey, open_exactly
+from ledger_service.log.policy import Policy, open_under_policy
 from ledger_service.log.proof import verify_inclusion
 from ledger_service.log.tlog_proof import TlogProof, parse_proof
 from ledger_service.terms import Terms, campaign_id
@@ -48,12 +50,24 @@ class Proved:
 
 
 @dataclass(frozen=True, slots=True)
+class LogKeys:
+    """Whose signatures stand on a bundle's checkpoint: the log's, and the witnesses', line by line."""
+
+    log: VerifierKey
+    witnesses: tuple[CosignerKey, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class Case:
-    """One bundle under verification: what is in it, and what has been proved of it so far."""
+    """One bundle under verification: what is in it, and what has been proved of it so far.
+
+    `cosigned` has the time (seconds since 1970) of each of its witnesses' cosignatures.
+    """
 
     bundle: Bundle
     memory: Memory
     checkpoint: Checkpoint
+    cosigned: Mapping[CosignerKey, int]
     proved: Mapping[str, Proved]
 
     @property
@@ -75,31 +89,50 @@ class Case:
         return self.bundle.openings.get(name)
 
 
-def check_log(bundle: Bundle, log_key: str | None, log_address: str | None) -> VerifierKey:
-    """The bundle speaks of the log that the caller trusts, where the caller named one.
+def check_log(bundle: Bundle, log_key: str | None, log_address: str | None, policy: Policy | None) -> LogKeys:
+    """The bundle speaks of a log that the caller trusts, where the caller named any; its keys are keys.
 
     Raises:
-        VerificationError: it names another key or another ProvenanceLog.
-        BadInput: its key is no verifier key.
+        VerificationError: it names another key or another ProvenanceLog, or a witness twice.
+        BadInput: a key of it is no verifier key.
     """
     if log_key is not None:
         shape.same("log key", log_key, bundle.log_key)
     if log_address is not None:
         shape.same("address of the log's contract", log_address.lower(), bundle.domain.verifying_contract)
-    return VerifierKey.parse(bundle.log_key)
+    keys = LogKeys(VerifierKey.parse(bundle.log_key), tuple(map(CosignerKey.parse, bundle.witnesses)))
+    shape.same(
+        "different keys of witnesses", len(keys.witnesses), len({key.public for key in keys.witnesses})
+    )
+    known = [log.key for log in policy.logs] if policy is not None else []
+    if known and keys.log not in known:
+        raise VerificationError(
+            "log key among the policy's logs", expected=", ".join(map(str, known))[:300], found=bundle.log_key
+        )
+    return keys
 
 
-def check_checkpoint(proofs: Mapping[str, TlogProof], key: VerifierKey, memory: Memory) -> Checkpoint:
-    """All proofs carry one checkpoint, and the log's signature stands on it and no other.
+def check_checkpoint(
+    proofs: Mapping[str, TlogProof], keys: LogKeys, policy: Policy | None, memory: Memory
+) -> tuple[Checkpoint, Mapping[CosignerKey, int]]:
+    """All proofs carry one checkpoint; the log's signature stands on it, then those of the witnesses, and no
+    other; and the policy, where there is one, is content with them.
 
     Raises:
-        VerificationError: they differ, or the checkpoint is not what the log's key signs.
+        VerificationError: they differ, the signatures are others, or they are too few for the policy.
     """
     texts = {proof.checkpoint for proof in proofs.values()}
     if len(texts) != 1:
         raise VerificationError("checkpoints in one bundle", expected="1", found=str(len(texts)))
     text = texts.pop()
-    return memory.recall(("checkpoint", text, key), lambda: open_checkpoint(text, key, only=True))
+
+    def check() -> tuple[Checkpoint, Mapping[CosignerKey, int]]:
+        checkpoint, times = open_exactly(text, keys.log, keys.witnesses)
+        if policy is not None:
+            open_under_policy(text, policy, keys.log)
+        return checkpoint, dict(zip(keys.witnesses, times, strict=True))
+
+    return memory.recall(("checkpoint", text, keys, policy), check)
 
 
 def read_proof(part: Part, memory: Memory) -> TlogProof:

@@ -21,6 +21,7 @@ MISSED, UNUSABLE, INTERRUPTED = 1, 2, 130
 
 BENCHES = {
     "gas": "what the contracts cost, beside HUMAN's escrow and EAS, on one local chain",
+    "log": "how fast the log appends, takes labels, proves and is verified, beside plain COPY and pymerkle",
 }
 
 EPILOG = """\
@@ -54,7 +55,8 @@ def main(argv: Sequence[str] | None = None) -> int:
         return UNUSABLE
     name = overview().parse_args(arguments[:1]).name
     bench = importlib.import_module(f"scripts.benches.{name}")
-    usual = signal.signal(signal.SIGTERM, _interrupt)  # what was started is ended, however we end
+    # What was started is ended, however we end.
+    usual = {number: signal.signal(number, _interrupt) for number in (signal.SIGTERM, signal.SIGHUP)}
     try:
         report = bench.run(arguments[1:])
     except (Stop, LedgerError) as reason:
@@ -62,7 +64,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     except KeyboardInterrupt:
         return INTERRUPTED
     finally:
-        signal.signal(signal.SIGTERM, usual)
+        for number, handler in usual.items():
+            signal.signal(number, handler)
     print(json.dumps(report.to_json(), indent=2))
     return MISSED if report.missed else 0
 

@@ -13,15 +13,17 @@ from rich.table import Table
 
 @dataclass(frozen=True, slots=True)
 class Bar:
-    """What a row is held to: our figure at most, or the peer's at least this many times ours."""
+    """What a row is held to: our figure at most this ("ours"), or at least ("floor"); or the row's ratio at
+    least ("ratio")."""
 
     limit: float
-    of: Literal["ours", "ratio"] = "ours"
+    of: Literal["ours", "floor", "ratio"] = "ours"
 
     @property
     def words(self) -> str:
         """For people."""
-        return f"≤ {_number(self.limit)}" if self.of == "ours" else f"≥ {_number(self.limit)} x"
+        sign, times = "≤" if self.of == "ours" else "≥", " x" if self.of == "ratio" else ""
+        return f"{sign} {_number(self.limit)}{times}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,7 +43,7 @@ class Row:
         what: the operation.
         sizes: what it was done with, by name: entries, workers, hashes in the proof.
         ours: our figure, None in a row that is about the peer alone.
-        unit: of both figures.
+        unit: of both figures. More is better where it is a rate ("…/s"), less everywhere else.
         note: what one has to know to read the figures rightly.
     """
 
@@ -55,8 +57,12 @@ class Row:
 
     @property
     def ratio(self) -> float | None:
-        """How many times ours the peer's figure is."""
-        return None if self.peer is None or not self.ours else self.peer.figure / self.ours
+        """How many times better ours is than the peer's: a rate ours by theirs, a cost theirs by ours."""
+        if self.peer is None or not self.ours:
+            return None
+        if self.unit.endswith("/s"):
+            return self.ours / self.peer.figure if self.peer.figure else None
+        return self.peer.figure / self.ours
 
     @property
     def met(self) -> bool | None:
@@ -65,6 +71,8 @@ class Row:
             return None
         if self.bar.of == "ours":
             return None if self.ours is None else self.ours <= self.bar.limit
+        if self.bar.of == "floor":
+            return None if self.ours is None else self.ours >= self.bar.limit
         return None if self.ratio is None else self.ratio >= self.bar.limit
 
     def to_json(self) -> dict[str, Any]:

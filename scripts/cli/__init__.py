@@ -21,7 +21,13 @@ COMMANDS = {
     "verify": "prove labels and payments from their bundles, offline",
     "claim": "fetch your pay from the chain, also when the service is gone",
     "redeem": "ask the escrow for pay that a silent operator owes you",
+    "witness": "cosign the heads of logs that only ever grow",
+    "mirror": "copy a log into a folder that needs no service",
+    "receipt": "see whether the receipts of your labels were kept",
+    "monitor": "follow a log, and raise an alarm when it does you wrong",
     "audit": "check a whole log: every entry, signature, amount and payment",
+    "fsck": "check a service's database, or a mirror: every row against the log",
+    "restore": "build a service again from its operator's mirror, its keys and the chain",
 }
 
 EPILOG = """\

@@ -14,7 +14,7 @@ from scripts.cli import arguments
 from scripts.cli.progress import progress_bar
 
 if TYPE_CHECKING:
-    from ledger_service.audit.download import Progress
+    from ledger_service.audit.progress import Progress
     from ledger_service.audit.report import AuditReport
     from ledger_service.audit.source import LogSource
 
@@ -108,7 +108,6 @@ def _audit(given: argparse.Namespace, stack: ExitStack, progress: Progress) -> A
 
 
 def _source(given: argparse.Namespace, stack: ExitStack, progress: Progress) -> LogSource:
-    from ledger_service.audit.download import download
     from ledger_service.audit.http import HttpSource
     from ledger_service.audit.login import read_key
     from ledger_service.audit.source import DirSource
@@ -118,6 +117,10 @@ def _source(given: argparse.Namespace, stack: ExitStack, progress: Progress) -> 
         source = stack.enter_context(HttpSource(given.log, wallet))
         if given.save is None:
             return source
-        download(source, given.save, progress=progress)
+        from ledger_service.log.checkpoint import VerifierKey
+        from ledger_service.mirror.mirroring import mirror
+
+        key = VerifierKey.parse(given.log_key) if given.log_key else None
+        mirror(source, given.save, key=key, progress=progress)
         return DirSource(given.save)
     return DirSource(Path(given.log))

@@ -25,7 +25,7 @@ Progress = Callable[[str, int, int], None]
 def add(to: argparse.ArgumentParser) -> None:
     """Where the money is, whose key signs, and how much is said."""
     to.add_argument("--rpc", required=True, metavar="URL", help="a node of the chain, anybody's")
-    to.add_argument("--campaign", required=True, type=_bytes32, metavar="0xID", help="the campaign's id")
+    to.add_argument("--campaign", required=True, type=bytes32, metavar="0xID", help="the campaign's id")
     to.add_argument(
         "--escrow",
         type=address,
@@ -70,7 +70,8 @@ def address(text: str) -> str:
     return text.lower()
 
 
-def _bytes32(text: str) -> bytes:
+def bytes32(text: str) -> bytes:
+    """A 32-byte id in hex."""
     if not text.startswith("0x") or len(text) != 66 or not _is_hex(text[2:]):
         raise argparse.ArgumentTypeError(f"{text!r} is no campaign id: 0x and 64 hex digits")
     return bytes.fromhex(text[2:])

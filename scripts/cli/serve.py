@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import os
 from collections.abc import Sequence
+from pathlib import Path
 
 from scripts.cli import arguments
 
@@ -20,8 +21,13 @@ EXAMPLES = """\
   DATABASE_URL=postgresql://ledger@db/ledger crowdledger serve --rpc https://rpc.example.org \\
       --host 0.0.0.0 --domain ledger.example.org --arbiter 0x… --token 0x…
 
+Witnesses that are to cosign the log's heads are named, with their URLs and the quorum, in a file as C2SP
+tlog-policy describes it; `crowdledger witness` prints the line for such a file:
+
+  crowdledger serve --witness-policy witnesses.txt
+
 Each option can also be given in the environment: CROWDLEDGER_STATE, _RPC_URL, _HOST, _PORT, _DOMAINS,
-_ORIGIN, _ARBITER, _TOKENS, _BOND, _FEE_BPS, _CONFIRMATIONS.
+_ORIGIN, _ARBITER, _TOKENS, _BOND, _FEE_BPS, _CONFIRMATIONS, _WITNESS_POLICY, _WORKERS.
 """
 
 
@@ -43,7 +49,30 @@ def parser() -> argparse.ArgumentParser:
         metavar="NAME",
         help="a name under which people reach the API",
     )
+    made.add_argument(
+        "--workers",
+        type=int,
+        metavar="N",
+        help="processes that answer requests (default: 1); each takes up to 20 connections to the database",
+    )
+    _add_log(made)
+    _add_money(made)
+    return made
+
+
+def _add_log(made: argparse.ArgumentParser) -> None:
+    """What the log is called, and who cosigns it."""
     made.add_argument("--origin", metavar="NAME", help="the log's name in its checkpoints")
+    made.add_argument(
+        "--witness-policy",
+        type=Path,
+        metavar="FILE",
+        help="who is to cosign the log's heads, and the quorum that readers are to see (C2SP tlog-policy)",
+    )
+
+
+def _add_money(made: argparse.ArgumentParser) -> None:
+    """What campaigns may pay in, what it costs, and when it is final."""
     made.add_argument("--arbiter", metavar="ADDRESS", help="who rules on disputes, in all campaigns")
     made.add_argument(
         "--token",
@@ -62,7 +91,6 @@ def parser() -> argparse.ArgumentParser:
         metavar="N",
         help="blocks until a block is final (default: the chain says)",
     )
-    return made
 
 
 def run(argv: Sequence[str]) -> int:

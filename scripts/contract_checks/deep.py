@@ -1,4 +1,4 @@
-"""`scripts/check-deep`: the checks of the contracts that take too long for every change."""
+"""`scripts/check-deep`: the checks that take too long for every change, or need others' programs."""
 
 from __future__ import annotations
 
@@ -10,12 +10,13 @@ import sys
 import time
 from collections.abc import Callable, Sequence
 
+from scripts import long_checks
 from scripts.contract_checks import coverage, halmos, hardhat, mutants, mutation, project, slither
 from scripts.contract_checks.outcome import Outcome
 from scripts.programs import Stop, say
 
 ABOUT = """\
-The checks of the contracts that take too long for every change, one after the other:
+The checks that take too long for every change, one after the other; the first six are of the contracts:
 
   fuzz      the tests, with the many runs of the profile deep in contracts/foundry.toml
   mutants   no wrong of contracts/mutants.toml survives the tests (scripts/mutants)
@@ -23,6 +24,9 @@ The checks of the contracts that take too long for every change, one after the o
   halmos    the checks of contracts/test/symbolic are proved, and what must fail is refuted
   slither   static analysis: every finding of medium impact or more is answered in the source
   coverage  every line and branch of contracts/src runs, or contracts/coverage.toml says why not
+  faults    an error and a kill at every commit, write and file operation of the log (tests/faults)
+  bytes     a million random changes of bytes, none of which a verifier accepts (tests/tampering)
+  interop   third parties' clients accept our log and refuse it tampered with (python -m scripts.interop)
 """
 
 
@@ -55,6 +59,20 @@ def all_mutants() -> Outcome:
     return Outcome(summary, wrong, {"killed by": killers})
 
 
+def interop() -> Outcome:
+    """Third parties' readers and witness of transparency logs, on our log."""
+    from scripts.interop import clients, rows  # which bring the service with them
+
+    clients.install()
+    found = rows.run()
+    wrong = tuple(f"{row.client}: {name}: {what}" for row in found for name, what in row.wrong.items())
+    figures = {
+        f"{row.client} {row.version}: {row.api}": [len(row.accepted), len(row.refused)] for row in found
+    }
+    summary = ", ".join(f"{row.client} {len(row.accepted)} and {len(row.refused)}" for row in found)
+    return Outcome(f"accepted and refused as they have to be: {summary}", wrong, figures)
+
+
 STEPS: dict[str, Callable[[], Outcome]] = {
     "fuzz": fuzz,
     "mutants": all_mutants,
@@ -62,6 +80,9 @@ STEPS: dict[str, Callable[[], Outcome]] = {
     "halmos": halmos.check,
     "slither": slither.check,
     "coverage": coverage.check,
+    "faults": long_checks.faults,
+    "bytes": long_checks.tampering,
+    "interop": interop,
 }
 
 

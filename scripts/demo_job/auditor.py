@@ -11,15 +11,16 @@ import numpy as np
 
 from ledger_service.audit.auditor import Pins, audit
 from ledger_service.audit.chain_reading import ChainReader
-from ledger_service.audit.download import download, silent
 from ledger_service.audit.http import HttpSource
+from ledger_service.audit.progress import silent
 from ledger_service.audit.report import AuditReport
 from ledger_service.audit.source import DirSource
 from ledger_service.chain.client import ChainClient
 from ledger_service.entries import Entry, decode
 from ledger_service.errors import BadInput, VerificationError
 from ledger_service.log import tiles
-from ledger_service.log.checkpoint import open_checkpoint
+from ledger_service.log.checkpoint import VerifierKey, open_checkpoint
+from ledger_service.mirror.mirroring import mirror
 from ledger_service.signing import Wallet
 from ledger_service.verify.verdict import Memory
 from ledger_service.verify.verifier import verify_bundle
@@ -63,7 +64,8 @@ class Auditor:
     def download(self, base: str) -> int:
         """Log in with the auditor's key and save log, openings and bundles; how many entries the log has."""
         with HttpSource(base, self._wallet) as source:
-            return download(source, self.folder).size
+            key = VerifierKey.parse(self._info.log_key)
+            return mirror(source, self.folder, key=key).head.size
 
     def verify(self, campaign: bytes, kind: str, tick: Callable[[int], None]) -> Verified:
         """Prove every bundle of a kind from the saved files alone, under the log key known from the start.

@@ -21,7 +21,7 @@ from rich.console import Console
 from ledger_service.audit.report import AuditReport
 from ledger_service.errors import BadInput, LedgerError, Unavailable
 from ledger_service.local.services import undisturbed
-from scripts.demo_job import checks, escrow
+from scripts.demo_job import checks, escrow, receipts
 from scripts.demo_job.auditor import Auditor, Verified, accuracy, majority
 from scripts.demo_job.client import Connection, Session, Stopping
 from scripts.demo_job.crowd import Crowd
@@ -294,6 +294,9 @@ class Demo:
         addresses = [worker.address for worker in self.workers]
         *held, left = escrow.balances(chain, info.token, [*addresses, info.escrow])
         checks.check_receipts(summary, self.workers, list(self._auditor.entries()))
+        papers = self._auditor.folder.parent / "receipts"
+        receipts.save_receipts(self.workers, papers)
+        receipts.check_saved(summary, papers, self._auditor.saved, info)
         checks.check_bundles(summary, labels, payments)
         items = [opening.item for opening in self._requester.items]
         checks.check_answers(summary, self.workers, items, labels.facts)

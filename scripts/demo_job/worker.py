@@ -9,7 +9,7 @@ from typing import Any
 from ledger_service import commitments, entries, signing
 from ledger_service.entries import Label, SessionGrant
 from ledger_service.errors import VerificationError
-from ledger_service.log.receipts import SignedReceipt, check_receipt
+from ledger_service.log.receipts import MEMBERS, SignedReceipt, check_receipt
 from scripts.demo_job.client import Session
 from scripts.demo_job.commissioned import Commissioned
 from scripts.demo_job.crowd import Crowd, Person, sampler
@@ -24,11 +24,15 @@ Json = Any
 
 @dataclass(frozen=True, slots=True)
 class Kept:
-    """What a worker keeps of an acknowledged label: its entry's leaf hash and index, and the receipt."""
+    """What a worker keeps of an acknowledged label: its entry's leaf hash and index, and the receipt.
+
+    `given` is the receipt with its label, as the service gave it.
+    """
 
     leaf: bytes
     index: int
     receipt: SignedReceipt
+    given: Json
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,8 +115,8 @@ class Worker:
         """
         reply = self._session.post("/v1/labels", {"labels": [draft.body for draft in drafts]})
         for draft, given in zip(drafts, reply["receipts"], strict=True):
-            entry = given.pop("entry")
-            receipt = SignedReceipt.from_json(given)
+            entry = given["entry"]
+            receipt = SignedReceipt.from_json({name: given[name] for name in MEMBERS})
             if receipt.receipt.leaf != draft.leaf:
                 raise VerificationError(
                     "entry in the receipt", expected=draft.leaf.hex(), found=receipt.receipt.leaf.hex()
@@ -126,7 +130,7 @@ class Worker:
                     found=str(receipt.receipt.deadline),
                 )
             check_receipt(receipt, self._info.domain, self._info.operator)
-            self.receipts.append(Kept(draft.leaf, receipt.receipt.index, receipt))
+            self.receipts.append(Kept(draft.leaf, receipt.receipt.index, receipt, given))
             self._worked.add(bytes.fromhex(draft.body["campaign"][2:]))
         return len(drafts)
 

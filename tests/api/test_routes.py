@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import gzip
 import json
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -22,6 +24,8 @@ from ledger_service.chain.signer import LocalSigner
 from ledger_service.chain.watcher import ChainWatcher
 from ledger_service.chain.writer import ChainWriter
 from ledger_service.config import Settings
+from ledger_service.flow.label import Submission
+from ledger_service.flow.sequencer import Answers, Sequencer
 from ledger_service.local.keys import Keys
 from ledger_service.log import tiles
 from ledger_service.log.checkpoint import open_checkpoint
@@ -176,22 +180,22 @@ def test_a_worker_labels_over_http_and_can_prove_it(world: World, client: TestCl
         "valid_until": now + 1000,
         "signature": show(worker.sign(entries.digest(grant, world.ledger.domain))),
     }
-    assert ada.call("POST", "/v1/grants", body).status_code == 201
+    granted = ada.call("POST", "/v1/grants", body)
+    assert granted.status_code == 201
+    assert (
+        open_checkpoint(granted.json()["checkpoint"], world.store.log_key.verifier).size
+        > (granted.json()["index"])
+    )
     path = f"/v1/campaigns/{show(ask.campaign)}"
     assert ada.call("PUT", f"{path}/offers", {"items": None}).json() == {"offers": 6}
     world.match(ask)
     task = ada.call("GET", "/v1/tasks", limit=1).json()["tasks"][0]
     given = world.submission("ada", ask, bytes.fromhex(task["item"][2:]), "cat")
-    label = {
-        "campaign": task["campaign"],
-        "item": task["item"],
-        **given.opening.to_json(),
-        "made_at": given.made_at,
-        "signature": show(given.signature),
-    }
-    answer = ada.call("POST", "/v1/labels", {"labels": [label]})
+    answer = ada.call("POST", "/v1/labels", {"labels": [label_body(given)]})
     assert answer.status_code == 201, answer.text
     (receipt,) = answer.json()["receipts"]
+    head = open_checkpoint(answer.json()["checkpoint"], world.store.log_key.verifier)
+    assert head.size == receipt["index"] + 1
     assert ada.call("GET", f"/v1/labels/{receipt['leaf']}/receipt").json() == receipt
     assert show(entries.leaf_hash(bytes.fromhex(receipt["entry"][2:]))) == receipt["leaf"]
     bundle = ada.call("GET", f"/v1/labels/{receipt['leaf']}/bundle").content
@@ -292,6 +296,44 @@ def test_a_worker_learns_what_it_earned(world: World, client: TestClient, judged
     assert Caller(client, wallet("stranger")).call("GET", path).status_code == 404
 
 
+def test_who_hands_in_when_too_much_waits_is_told_to_come_again(world: World, client: TestClient) -> None:
+    ask = world.ask()
+    world.open(ask)
+    world.join("ada", ask)
+    world.join("bob", ask)
+    world.match(ask)
+    ada, (first, second, third) = Caller(client, wallet("ada")), world.tasks("ada")[:3]
+    with world.store.begin() as uow:
+        token = uow.sessions.open(wallet("ada").address).token
+    narrow = Sequencer(world.store, world.ledger, most_waiting=1)
+    object.__setattr__(client.app.state.service, "sequencer", narrow)  # type: ignore[attr-defined]
+    body = {"labels": [label_body(world.submission("ada", ask, third, "cat"))]}
+    with world.store.begin() as uow:
+        uow.log.lock()  # the first waits for the head, and the second for the first
+        begun = narrow.hand_in(Answers(token, [world.submission("ada", ask, first, "cat")]))
+        while not begun.running():
+            time.sleep(0.01)
+        waiting = narrow.hand_in(Answers(token, [world.submission("ada", ask, second, "cat")]))
+        answer = ada.call("POST", "/v1/labels", body)
+    assert (answer.status_code, answer.json()["type"]) == (503, "/problems/overloaded")
+    assert answer.headers["retry-after"] == "1"
+    assert [one.exception(30) for one in (begun, waiting)] == [None, None]
+    assert ada.call("POST", "/v1/labels", body).status_code == 201
+    narrow.close()
+    assert ada.call("POST", "/v1/labels", body).json()["type"] == "/problems/unavailable"
+
+
+def label_body(given: Submission) -> dict[str, Any]:
+    """An answer as it is sent."""
+    return {
+        "campaign": show(given.campaign),
+        "item": show(given.item),
+        **given.opening.to_json(),
+        "made_at": given.made_at,
+        "signature": show(given.signature),
+    }
+
+
 def test_results_are_the_inferred_answers_by_position(world: World, client: TestClient, judged: Ask) -> None:
     path, requester = f"/v1/campaigns/{show(judged.campaign)}/results", Caller(client, world.requester)
     first = requester.call("GET", path, limit=4).json()
@@ -311,6 +353,40 @@ def test_the_log_is_served_as_tiles_that_give_the_checkpoints_root(
     assert Tree(entries.leaf_hash(one) for one in raw).root() == head.root
     hashes = client.get("/" + tiles.tile_path(0, 0, head.size)).content
     assert hashes == b"".join(entries.leaf_hash(one) for one in raw)
+
+
+def test_pages_of_others_may_read_the_log(client: TestClient, judged: Ask) -> None:
+    for path in ("/checkpoint", "/tile/0/000.p/3", "/tile/entries/000.p/3"):
+        assert client.get(path).headers["access-control-allow-origin"] == "*"
+    assert "access-control-allow-origin" not in client.get("/v1/info").headers
+
+
+@pytest.mark.parametrize(
+    ("accepted", "packed"),
+    [
+        ("gzip", True),
+        ("br;q=1.0, GZIP ; q=0.5", True),
+        ("x-gzip", True),
+        ("identity", False),
+        ("gzip;q=0", False),
+        ("deflate, gzip; q=0.000", False),
+        ("", False),
+    ],
+)
+def test_entry_bundles_are_packed_for_those_who_take_it(
+    client: TestClient, judged: Ask, accepted: str, packed: bool
+) -> None:
+    with client.stream("GET", "/tile/entries/000.p/20", headers={"Accept-Encoding": accepted}) as answer:
+        raw = b"".join(answer.iter_raw())
+        headers = answer.headers
+    assert headers["vary"] == "Accept-Encoding"
+    assert headers["cache-control"] == "public, max-age=31536000, immutable"
+    assert ("content-encoding" in headers) == packed
+    entries_tile = gzip.decompress(raw) if packed else raw
+    assert len(tiles.parse_bundle(entries_tile)) == 20
+    hashes = client.get("/tile/0/000.p/20", headers={"Accept-Encoding": accepted})
+    assert "content-encoding" not in hashes.headers
+    assert hashes.content == b"".join(map(entries.leaf_hash, tiles.parse_bundle(entries_tile)))
 
 
 @pytest.mark.parametrize(

@@ -21,6 +21,7 @@ from ledger_service.audit.source import tile_widths
 from ledger_service.entries import Domain, Entry, Struct
 from ledger_service.log import tiles
 from ledger_service.log.checkpoint import LogKey, default_origin, sign_checkpoint
+from ledger_service.log.hashing import HASH_BYTES
 from ledger_service.log.receipts import sign_statement
 from ledger_service.log.tree import Tree, root_of_data
 from ledger_service.signing import Wallet
@@ -379,6 +380,9 @@ class Builder:
             end = None if width < tiles.WIDTH else (index + 1) * tiles.WIDTH
             part = tiles.encode_bundle(raws[index * tiles.WIDTH : end])
             _write(folder / tiles.entries_path(index, width), self.change("entry bundle", part, index))
+        hashes, _ = tiles.append(tiles.MemoryTiles({}), 0, [entry.leaf for entry in self.entries])
+        for (level, index), row in hashes.items():
+            _write(folder / tiles.tile_path(level, index, len(row) // HASH_BYTES), row)
         _write(folder / "info.json", json.dumps(self.info()).encode())
         before = [self.earlier.listed()] if self.earlier else []
         campaigns = {"campaigns": [*before, self.change("listed", self.listed())], "next": None}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -10,16 +11,18 @@ import pytest
 
 from ledger_service.audit import http
 from ledger_service.audit.auditor import audit
-from ledger_service.audit.download import download
 from ledger_service.audit.http import HttpSource
 from ledger_service.audit.login import checksummed, read_key
 from ledger_service.audit.report import Status
 from ledger_service.audit.source import DirSource, tile_widths
 from ledger_service.errors import BadInput, NotYours, Unauthenticated, Unavailable
+from ledger_service.log.checkpoint import MAX_NOTE_BYTES
+from ledger_service.mirror.mirroring import mirror
 from ledger_service.signing import Wallet
 from tests.audit.builder import Builder, seeded, show
 from tests.audit.conftest import pins
 from tests.audit.server import LogServer
+from tests.mirror.served import save_served
 
 AUDITOR = Wallet(seeded("auditor"))
 STRANGER = Wallet(seeded("stranger"))
@@ -27,13 +30,8 @@ STRANGER = Wallet(seeded("stranger"))
 
 @pytest.fixture
 def server(honest: Builder, tmp_path: Path) -> Iterator[LogServer]:
-    """The honest log over HTTP, with made-up bundles, which an audit only saves."""
-    folder = honest.save(tmp_path / "served")
-    for kind in ("label", "payment"):
-        path = folder / "bundles" / f"{show(honest.campaign)}.{kind}.ndjson"
-        path.parent.mkdir(exist_ok=True)
-        path.write_bytes(b"".join(b'{"line":%d}\n' % n for n in range(15)))
-    with LogServer(folder, AUDITOR.address) as running:
+    """The honest log over HTTP, with some of its bundles."""
+    with LogServer(save_served(honest, tmp_path / "served"), AUDITOR.address) as running:
         yield running
 
 
@@ -59,9 +57,11 @@ def test_without_a_key_nothing_secret_is_asked_for(server: LogServer, honest: Bu
     assert not any("openings" in path or "auth" in path for path in server.requests)
 
 
-def test_an_account_that_may_not_sign_in_is_told_so(server: LogServer) -> None:
-    with HttpSource(server.url, STRANGER) as source, pytest.raises(BadInput, match="not an auditor"):
-        source.checkpoint()
+def test_an_account_that_may_not_sign_in_is_told_so_where_it_has_to(server: LogServer) -> None:
+    with HttpSource(server.url, STRANGER) as source:
+        assert source.checkpoint()
+        with pytest.raises(BadInput, match="not an auditor"):
+            source.openings(seeded("any campaign"))
 
 
 def test_a_campaign_that_is_not_shown_has_no_openings(server: LogServer) -> None:
@@ -74,23 +74,23 @@ def test_a_download_can_be_audited_without_the_service(
 ) -> None:
     seen: list[tuple[str, int, int]] = []
     with HttpSource(server.url, AUDITOR) as source:
-        head = download(source, tmp_path / "saved", progress=lambda *args: seen.append(args))
+        head = mirror(source, tmp_path / "saved", progress=lambda *args: seen.append(args)).head
     report = audit(DirSource(tmp_path / "saved"), pins=pins(honest))
     assert head.size == report.log_size == len(honest.entries)
     assert not report.failed
     assert report.steps[8].status is Status.PASSED
-    assert ("entries", 172, 172) in seen
-    assert ("openings", 1, 1) in seen
+    assert ("tiles", 1, 1) in seen
+    assert ("campaigns", 1, 1) in seen
     assert not list((tmp_path / "saved").rglob("*.new"))
 
 
 def test_every_page_of_bundles_is_saved(server: LogServer, honest: Builder, tmp_path: Path) -> None:
     with HttpSource(server.url, AUDITOR) as source:
-        download(source, tmp_path / "saved")
+        mirror(source, tmp_path / "saved")
     for kind in ("label", "payment"):
         lines = DirSource(tmp_path / "saved").bundles(honest.campaign, kind)
         assert lines is not None
-        assert list(lines) == [b'{"line":%d}' % n for n in range(15)]
+        assert list(lines) == list(DirSource(server.folder).bundles(honest.campaign, kind) or ())
 
 
 def test_a_download_that_broke_off_is_not_taken_for_a_log(
@@ -98,11 +98,11 @@ def test_a_download_that_broke_off_is_not_taken_for_a_log(
 ) -> None:
     server.answers["/v1/campaigns"] = [(503, {}, b"later")] * http.TRIES
     with HttpSource(server.url, AUDITOR) as source, pytest.raises(Unavailable, match="503"):
-        download(source, tmp_path / "saved")
+        mirror(source, tmp_path / "saved")
     with pytest.raises(BadInput, match="did not finish"):
         DirSource(tmp_path / "saved")
     with HttpSource(server.url, AUDITOR) as source:
-        download(source, tmp_path / "saved")
+        mirror(source, tmp_path / "saved")
     assert DirSource(tmp_path / "saved").checkpoint()
 
 
@@ -111,7 +111,7 @@ def test_a_folder_of_another_log_is_not_written_to(honest: Builder, tmp_path: Pa
     folder = other.save(tmp_path / "other")
     before = (folder / "checkpoint").read_bytes()
     with pytest.raises(BadInput, match="choose another folder"):
-        download(DirSource(honest.save(tmp_path / "honest")), folder)
+        mirror(DirSource(honest.save(tmp_path / "honest")), folder)
     assert (folder / "checkpoint").read_bytes() == before
 
 
@@ -137,8 +137,8 @@ def test_every_other_status_is_an_error(server: LogServer, status: int, error: t
 
 
 def test_an_answer_that_is_too_large_is_not_read_to_its_end(server: LogServer) -> None:
-    server.answers["/checkpoint"] = [(200, {}, b"x" * 70_000)]
-    with HttpSource(server.url) as source, pytest.raises(BadInput, match="more than 65536 bytes"):
+    server.answers["/checkpoint"] = [(200, {}, b"x" * (MAX_NOTE_BYTES + 1))]
+    with HttpSource(server.url) as source, pytest.raises(BadInput, match=f"more than {MAX_NOTE_BYTES} bytes"):
         source.checkpoint()
 
 
@@ -204,7 +204,7 @@ def test_malformed_openings_are_unusable_and_never_passed(honest: Builder, tmp_p
 
 def test_a_file_that_is_too_large_is_refused(honest: Builder, tmp_path: Path) -> None:
     folder = honest.save(tmp_path)
-    (folder / "checkpoint").write_bytes(b"x" * 70_000)
+    (folder / "checkpoint").write_bytes(b"x" * (MAX_NOTE_BYTES + 1))
     with pytest.raises(BadInput, match="larger than"):
         DirSource(folder).checkpoint()
 
@@ -249,3 +249,33 @@ def test_the_widths_of_tiles_are_those_of_the_log() -> None:
     assert list(tile_widths(0)) == []
     assert list(tile_widths(256)) == [(0, 256)]
     assert list(tile_widths(700)) == [(0, 256), (1, 256), (2, 188)]
+
+
+def test_a_session_that_has_ended_is_begun_anew(server: LogServer, honest: Builder) -> None:
+    with HttpSource(server.url, AUDITOR) as source:
+        whole = list(source.openings(honest.campaign) or ())
+        path = f"/v1/campaigns/{show(honest.campaign)}/openings"
+        server.answers[path] = [(401, {}, b"the session has ended")]
+        assert list(source.openings(honest.campaign) or ()) == whole
+        assert server.requests.count("/v1/auth/nonce") == 2
+        server.answers[path] = [(401, {}, b"not for you")] * 2
+        assert source.openings(honest.campaign) is None
+
+
+def test_a_list_of_campaigns_without_end_is_refused(
+    server: LogServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    page = json.dumps({"campaigns": [{}] * 3, "next": "again"}).encode()
+    server.answers["/v1/campaigns"] = [(200, {}, page)] * 9
+    for name, bound in (("MAX_CAMPAIGNS", 7), ("MAX_LISTED_BYTES", 100)):
+        monkeypatch.setattr(http, name, bound)
+        with HttpSource(server.url) as source, pytest.raises(BadInput, match="does not end"):
+            source.campaigns()
+
+
+def test_anybodys_tiles_are_asked_for_without_a_session(server: LogServer) -> None:
+    with HttpSource(server.url, AUDITOR) as source:
+        source.checkpoint()
+        source.tile(0, 0, 172)
+        source.entries(0, 172)
+    assert not any("auth" in path for path in server.requests)

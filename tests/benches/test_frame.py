@@ -19,6 +19,11 @@ MISSED = Row("slow", {}, 11, bar=Bar(10))
 BARE = Row("measured", {}, 1.23456)
 FAR_BELOW = Row("cheap", {}, 2, peer=Peer("other", "call", 20.0), bar=Bar(10, "ratio"))
 TOO_NEAR = Row("dear", {}, 2.1, peer=Peer("other", "call", 20.0), bar=Bar(10, "ratio"))
+FAST = Row("quick", {}, 500, "entries/s", Peer("other", "bulk", 1_000.0), Bar(0.5, "ratio"))
+SLOW = Row("slower", {}, 499, "entries/s", Peer("other", "bulk", 1_000.0), Bar(0.5, "ratio"))
+ENOUGH = Row("enough", {}, 5_000, "bundles/s", bar=Bar(5_000, "floor"))
+TOO_FEW = Row("few", {}, 4_999.9, "bundles/s", bar=Bar(5_000, "floor"))
+NONE = Row("none", {}, None, "bundles/s", bar=Bar(5_000, "floor"))
 ALONE = Row("cheap", {}, 2, bar=Bar(10, "ratio"))
 
 
@@ -45,10 +50,37 @@ def run_fake(monkeypatch: pytest.MonkeyPatch, outcome: Report | BaseException) -
 
 @pytest.mark.parametrize(
     ("row", "met"),
-    [(MET, True), (MISSED, False), (BARE, None), (FAR_BELOW, True), (TOO_NEAR, False), (ALONE, None)],
+    [
+        (MET, True),
+        (MISSED, False),
+        (BARE, None),
+        (FAR_BELOW, True),
+        (TOO_NEAR, False),
+        (ALONE, None),
+        (FAST, True),
+        (SLOW, False),
+        (ENOUGH, True),
+        (TOO_FEW, False),
+        (NONE, None),
+    ],
 )
 def test_a_row_is_held_to_its_bar(row: Row, met: bool | None) -> None:
     assert row.met is met
+
+
+@pytest.mark.parametrize(
+    ("row", "ratio"), [(FAR_BELOW, 10), (FAST, 0.5), (Row("peer's", {}, 5, "x/s", Peer("o", "p", 0)), None)]
+)
+def test_the_ratio_says_how_many_times_better_ours_is(row: Row, ratio: float | None) -> None:
+    assert row.ratio == ratio
+
+
+@pytest.mark.parametrize(
+    ("bar", "words"),
+    [(Bar(65_000), "≤ 65,000"), (Bar(5_000, "floor"), "≥ 5,000"), (Bar(0.35, "ratio"), "≥ 0.35 x")],
+)
+def test_a_bar_is_told_in_words(bar: Bar, words: str) -> None:
+    assert bar.words == words
 
 
 @pytest.mark.parametrize(
@@ -116,6 +148,11 @@ def test_the_bare_command_lists_every_bench(capsys: pytest.CaptureFixture[str]) 
         ["gas", "--workers", "9"],
         ["gas", "--no-peer"],
         ["gas", "more"],
+        ["log", "--entries", "1999"],
+        ["log", "--entries", "many"],
+        ["log", "--only", "append,nothing"],
+        ["log", "--only", ""],
+        ["log", "more"],
     ],
 )
 def test_arguments_that_mean_nothing_are_refused(

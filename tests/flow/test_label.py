@@ -7,7 +7,7 @@ from dataclasses import replace
 
 import pytest
 
-from ledger_service import entries
+from ledger_service import entries, signing
 from ledger_service.errors import BadInput, BadSignature, Conflict, NotYours
 from ledger_service.flow import enrol
 from ledger_service.log.receipts import SignedReceipt, check_receipt
@@ -223,3 +223,23 @@ def test_a_grant_of_no_or_endless_duration_is_refused(world: World, seconds: int
     signature = wallet("ada").sign(entries.digest(struct, world.ledger.domain))
     with pytest.raises(BadInput), world.store.begin() as uow:
         enrol.grant(uow, world.ledger, struct, signature)
+
+
+def test_no_signature_is_looked_at_for_what_is_not_assigned(
+    world: World, ask: Ask, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Anybody may sign in and hand in a hundred signatures of nothing: that must not hold up the others."""
+    looked: list[bytes] = []
+    recover = signing.recover
+
+    def counted(digest: bytes, signature: bytes) -> str:
+        looked.append(digest)
+        return recover(digest, signature)
+
+    monkeypatch.setattr(signing, "recover", counted)
+    given = world.submission("ada", ask, world.tasks("ada")[0], "cat")
+    with pytest.raises(NotYours, match="not assigned"):
+        world.hand_in("ada", [replace(given, item=bytes([n]) * 32) for n in range(1, 51)])
+    assert not looked
+    assert world.hand_in("ada", [given])
+    assert len(looked) == 1

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -44,6 +46,70 @@ def test_every_consistency_proof_is_that_of_the_definition_and_verifies(size: in
         proof = TREE.consistency_proof(earlier, size)
         assert proof == naive.proof(earlier, LEAVES[:size])
         verify_consistency(earlier, size, TREE.root(earlier), TREE.root(size), proof)
+
+
+def refused(verify, *arguments) -> bool:  # type: ignore[no-untyped-def]
+    try:
+        verify(*arguments)
+    except VerificationError:
+        return True
+    return False
+
+
+def altered(hashes: list[bytes]) -> Iterator[list[bytes]]:
+    """A list of hashes with each one of them changed in its first or last bit, left out, or given twice."""
+    for at, value in enumerate(hashes):
+        for other in (bytes([value[0] ^ 0x80]) + value[1:], value[:-1] + bytes([value[-1] ^ 1])):
+            yield [*hashes[:at], other, *hashes[at + 1 :]]
+        yield [*hashes[:at], *hashes[at + 1 :]]
+        yield [*hashes[:at], value, *hashes[at:]]
+    yield [*hashes, bytes(32)]
+
+
+@pytest.mark.parametrize("size", SIZES)
+def test_every_altered_inclusion_proof_is_refused(size: int) -> None:
+    """Of every leaf in a tree of every size: hashes, leaf, root, and every other index there is."""
+    root = TREE.root(size)
+    for index in range(size):
+        leaf, proof = LEAVES[index], TREE.inclusion_proof(index, size)
+        for path in altered(proof):
+            assert refused(verify_inclusion, leaf, index, size, path, root), (index, path)
+        assert refused(verify_inclusion, leaf_hash(leaf), index, size, proof, root), index
+        assert refused(verify_inclusion, leaf, index, size, proof, leaf_hash(root)), index
+        for other in (*range(index), *range(index + 1, size + 1)):
+            assert refused(verify_inclusion, leaf, other, size, proof, root), (index, other)
+
+
+@pytest.mark.parametrize("size", SIZES)
+def test_every_altered_consistency_proof_is_refused(size: int) -> None:
+    """Between every two sizes: hashes, roots, and every other earlier size there is."""
+    root = TREE.root(size)
+    for earlier in range(1, size + 1):
+        old, proof = TREE.root(earlier), TREE.consistency_proof(earlier, size)
+        for hashes in altered(proof):
+            assert refused(verify_consistency, earlier, size, old, root, hashes), (earlier, hashes)
+        assert refused(verify_consistency, earlier, size, leaf_hash(old), root, proof), earlier
+        assert refused(verify_consistency, earlier, size, old, leaf_hash(root), proof), earlier
+        for other in (*range(earlier), *range(earlier + 1, size + 2)):
+            assert refused(verify_consistency, other, size, old, root, proof), (earlier, other)
+
+
+@given(st.lists(st.binary(max_size=40), min_size=1, max_size=90), st.data())
+@settings(max_examples=200)
+def test_random_trees_are_those_of_the_definition(entries: list[bytes], data: st.DataObject) -> None:
+    """Trees of any entries, also equal ones, that grew in any steps."""
+    leaves = [naive.leaf(entry) for entry in entries]
+    tree = Tree(leaves[: data.draw(st.integers(0, len(leaves)))])
+    for leaf in leaves[len(tree) :]:
+        tree.append(leaf)
+    size = data.draw(st.integers(1, len(leaves)))
+    assert tree.root(size) == naive.tree_hash(leaves[:size])
+    index, earlier = data.draw(st.integers(0, size - 1)), data.draw(st.integers(1, size))
+    path, proof = tree.inclusion_proof(index, size), tree.consistency_proof(earlier, size)
+    assert path == naive.path(index, leaves[:size])
+    assert proof == naive.proof(earlier, leaves[:size])
+    verify_inclusion(leaves[index], index, size, path, tree.root(size))
+    verify_consistency(earlier, size, tree.root(earlier), tree.root(size), proof)
 
 
 @given(st.data())

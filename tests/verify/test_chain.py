@@ -16,7 +16,7 @@ from ledger_service.verify.anchors import NO_PAYROLL_NOTE, PENDING_NOTE
 from ledger_service.verify.chain import JsonRpcChain
 from ledger_service.verify.endpoint import MAX_ANSWER_BYTES
 from ledger_service.verify.verdict import Memory
-from ledger_service.verify.verifier import CHAIN_NOTE, KEY_NOTE, verify_bundle
+from ledger_service.verify.verifier import CHAIN_NOTE, KEY_NOTE, POLICY_NOTE, verify_bundle
 from tests.verify.rpc import Refusal, endpoint
 from tests.verify.world import ESCROW, LOG_ADDRESS, World, seeded, show
 
@@ -130,20 +130,20 @@ def refused(raw: bytes, chain: Callable[..., Any], step: int, what: str) -> None
 
 
 def test_a_label_under_an_anchored_head_is_proved(world: World, chain: Chain) -> None:
-    assert verdict_notes(world.label_bundle(), chain) == (KEY_NOTE,)
+    assert verdict_notes(world.label_bundle(), chain) == (KEY_NOTE, POLICY_NOTE)
 
 
 def test_a_payment_that_is_settled_is_proved(world: World, chain: Chain) -> None:
-    assert verdict_notes(world.payment_bundle(), chain) == (KEY_NOTE,)
+    assert verdict_notes(world.payment_bundle(), chain) == (KEY_NOTE, POLICY_NOTE)
 
 
 def test_a_payment_that_is_pending_is_proved_and_said_to_be_so(world: World, chain: Chain) -> None:
     chain.settled, chain.pending = (bytes(32), 0, 0), chain.settled
-    assert verdict_notes(world.payment_bundle(), chain) == (KEY_NOTE, PENDING_NOTE)
+    assert verdict_notes(world.payment_bundle(), chain) == (KEY_NOTE, POLICY_NOTE, PENDING_NOTE)
 
 
 def test_without_a_payroll_nothing_is_compared_with_the_escrow(world: World, chain: Chain) -> None:
-    assert verdict_notes(world.payment_bundle({}), chain) == (KEY_NOTE, NO_PAYROLL_NOTE)
+    assert verdict_notes(world.payment_bundle({}), chain) == (KEY_NOTE, POLICY_NOTE, NO_PAYROLL_NOTE)
 
 
 def test_without_a_chain_the_verdict_says_so(world: World) -> None:
@@ -174,7 +174,7 @@ def test_another_root_at_this_size_is_refused(world: World, chain: Chain, later:
 def test_a_head_before_the_latest_is_found_by_its_event(world: World, chain: Chain, most_blocks: int) -> None:
     chain.heads |= {world.size + more: seeded("root") for more in (1, 2, 50)}
     chain.most_blocks = most_blocks
-    assert verdict_notes(world.label_bundle(), chain) == (KEY_NOTE,)
+    assert verdict_notes(world.label_bundle(), chain) == (KEY_NOTE, POLICY_NOTE)
     with endpoint(chain) as (url, calls):
         head = JsonRpcChain(url).head(LOG_ADDRESS, world.size)
         assert head is not None
@@ -279,7 +279,7 @@ def test_refusals_that_come_with_an_error_status_are_refusals(world: World, chai
     chain.heads[world.size + 1] = seeded("root")
     chain.most_blocks = NEWEST // 3
     with endpoint(chain, refusal_status=400) as (url, _):
-        assert verify_bundle(world.label_bundle(), chain=JsonRpcChain(url)).notes == (KEY_NOTE,)
+        assert verify_bundle(world.label_bundle(), chain=JsonRpcChain(url)).notes == (KEY_NOTE, POLICY_NOTE)
     with endpoint(chain, refusal_status=503) as (url, _), pytest.raises(Unavailable, match="503"):
         verify_bundle(world.label_bundle(), chain=JsonRpcChain(url))
 

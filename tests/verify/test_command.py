@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from ledger_service.verify.command import HOLDS, REFUSED, UNUSABLE, Options, run
-from ledger_service.verify.verifier import CHAIN_NOTE, KEY_NOTE
+from ledger_service.verify.verifier import CHAIN_NOTE, KEY_NOTE, POLICY_NOTE
 from tests.verify.rpc import endpoint
 from tests.verify.test_chain import Chain
 from tests.verify.world import World, seeded
@@ -42,6 +42,7 @@ def test_a_bundle_that_holds_is_said_to_hold(files: Path, world: World) -> None:
     assert "OK: label by" in out
     assert world.worker.address in out
     assert KEY_NOTE in out
+    assert POLICY_NOTE in out
     assert CHAIN_NOTE in out
     assert "1 hold, 0 refused, 0 unusable" in out
     assert err == ""

@@ -10,7 +10,7 @@ import pytest
 from ledger_service.entries import ZERO32, Review
 from ledger_service.errors import VerificationError
 from ledger_service.signing import Wallet
-from ledger_service.verify.verifier import CHAIN_NOTE, KEY_NOTE, UNJUDGED_NOTE, verify_bundle
+from ledger_service.verify.verifier import CHAIN_NOTE, KEY_NOTE, POLICY_NOTE, UNJUDGED_NOTE, verify_bundle
 from tests.verify.refusals import change, refused
 from tests.verify.world import NOW, World, committed, opened, seeded, show
 
@@ -25,7 +25,7 @@ def test_a_label_is_proved(world: World) -> None:
     assert verdict.facts["leaf"] == show(world.leaf("label"))
     assert verdict.facts["verdict"] == "accepted"
     assert verdict.facts["answer"] == verdict.facts["truth"] == {"label": "1"}
-    assert verdict.notes == (KEY_NOTE, CHAIN_NOTE)
+    assert verdict.notes == (KEY_NOTE, POLICY_NOTE, CHAIN_NOTE)
 
 
 def test_a_label_is_proved_without_any_opening(world: World) -> None:

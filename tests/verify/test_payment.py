@@ -13,7 +13,7 @@ from ledger_service.errors import VerificationError
 from ledger_service.log.receipts import sign_statement
 from ledger_service.signing import Wallet
 from ledger_service.verify.payment import PayrollOpening
-from ledger_service.verify.verifier import CHAIN_NOTE, KEY_NOTE, verify_bundle
+from ledger_service.verify.verifier import CHAIN_NOTE, KEY_NOTE, POLICY_NOTE, verify_bundle
 from tests.verify.refusals import refused_bundle
 from tests.verify.test_label import change
 from tests.verify.world import World, seeded, show
@@ -32,7 +32,7 @@ def test_a_payment_is_proved(world: World) -> None:
     assert verdict.facts["amount"] == "110000"
     assert verdict.facts["labels"] == 2
     assert verdict.facts["final"] is True
-    assert verdict.notes == (KEY_NOTE, CHAIN_NOTE)
+    assert verdict.notes == (KEY_NOTE, POLICY_NOTE, CHAIN_NOTE)
 
 
 def test_a_payment_is_proved_without_any_opening(world: World) -> None:

@@ -15,7 +15,7 @@ from ledger_service.payroll import PayrollEntry, encode_entries
 from ledger_service.signing import Wallet
 from ledger_service.verify.anchors import PENDING_NOTE
 from ledger_service.verify.chain import JsonRpcChain
-from ledger_service.verify.verifier import KEY_NOTE, verify_bundle
+from ledger_service.verify.verifier import KEY_NOTE, POLICY_NOTE, verify_bundle
 from tests.audit.chain_world import DAY, ChainWorld
 from tests.chain.conftest import artifacts, node_url  # noqa: F401  fixtures
 from tests.verify.test_label import change
@@ -61,17 +61,17 @@ def test_an_anchored_label_and_its_payment_are_proved(
 ) -> None:
     """From anchor over posting to settlement, as an auditor would look in between."""
     label, payment = anchored.label_bundle(), anchored.payment_bundle()
-    assert verify_bundle(label, chain=chain).notes == (KEY_NOTE,)
+    assert verify_bundle(label, chain=chain).notes == (KEY_NOTE, POLICY_NOTE)
     with pytest.raises(VerificationError, match="step 12: payroll of the escrow"):
         verify_bundle(payment, chain=chain)
 
     packed = encode_entries(PayrollEntry(account, 0, amount) for account, amount in anchored.owed())
     contracts.on_escrow(contracts.operator, "post", terms(anchored), packed, anchored.size)
-    assert verify_bundle(payment, chain=chain).notes == (KEY_NOTE, PENDING_NOTE)
+    assert verify_bundle(payment, chain=chain).notes == (KEY_NOTE, POLICY_NOTE, PENDING_NOTE)
 
     contracts.later(DAY + 1)
     contracts.on_escrow(contracts.operator, "settle", terms(anchored))
-    assert verify_bundle(payment, chain=chain).notes == (KEY_NOTE,)
+    assert verify_bundle(payment, chain=chain).notes == (KEY_NOTE, POLICY_NOTE)
 
 
 def test_a_head_that_is_not_on_the_chain_is_refused(anchored: World, chain: JsonRpcChain) -> None:

@@ -7,9 +7,10 @@ from collections.abc import Iterator
 import pytest
 
 from ledger_service.errors import LedgerError, VerificationError
+from ledger_service.log.cosignature import WitnessKey
 from ledger_service.verify.verdict import Memory
 from ledger_service.verify.verifier import verify_bundle
-from tests.verify.world import World
+from tests.verify.world import World, seeded
 
 
 def flipped(raw: bytes, at: int) -> Iterator[bytes]:
@@ -32,9 +33,17 @@ def refusal(raw: bytes, memory: Memory) -> LedgerError | None:
     return None
 
 
-@pytest.mark.parametrize("kind", ["label", "payment"])
+def bundle(world: World, kind: str) -> bytes:
+    """One of the world's bundles; `witnessed` is the smallest there is, cosigned by two witnesses."""
+    if kind == "witnessed":
+        keys = tuple(WitnessKey(f"w{at}.example", seeded(f"witness {at}")) for at in range(2))
+        return World(witnesses=keys).payment_bundle({})
+    return world.label_bundle() if kind == "label" else world.payment_bundle()
+
+
+@pytest.mark.parametrize("kind", ["label", "payment", "witnessed"])
 def test_no_bit_can_change_and_no_byte_be_lost_or_added(world: World, kind: str) -> None:
-    raw = world.label_bundle() if kind == "label" else world.payment_bundle()
+    raw = bundle(world, kind)
     memory = Memory()
     verify_bundle(raw, memory=memory)
     for at in range(len(raw)):
@@ -44,9 +53,22 @@ def test_no_bit_can_change_and_no_byte_be_lost_or_added(world: World, kind: str)
             assert error.step > 0, (at, changed[at : at + 1], error)
 
 
-@pytest.mark.parametrize("kind", ["label", "payment"])
+def test_no_byte_of_a_cosignature_or_a_witness_can_be_any_other(world: World) -> None:
+    """All 255 other values, in the list of witnesses and in the checkpoint of one proof."""
+    raw, memory = bundle(world, "witnessed"), Memory()
+    verify_bundle(raw, memory=memory)
+    proof = raw.index(b"\\n\\n")
+    checkpoint = range(proof, raw.index(b'"', proof))
+    for at in (*checkpoint, *range(raw.index(b'"witnesses"'), len(raw))):
+        for value in set(range(256)) - {raw[at]}:
+            error = refusal(raw[:at] + bytes([value]) + raw[at + 1 :], memory)
+            assert isinstance(error, VerificationError), (at, value, error)
+            assert error.step > 0, (at, value, error)
+
+
+@pytest.mark.parametrize("kind", ["label", "payment", "witnessed"])
 def test_no_space_or_newline_can_be_added_and_nothing_cut_off(world: World, kind: str) -> None:
-    raw = world.label_bundle() if kind == "label" else world.payment_bundle()
+    raw = bundle(world, kind)
     memory = Memory()
     verify_bundle(raw, memory=memory)
     places = range(0, len(raw), 7)

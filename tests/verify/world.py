@@ -13,6 +13,7 @@ from typing import Any
 from ledger_service import commitments, entries, payroll
 from ledger_service.entries import Domain, Entry, Struct
 from ledger_service.log.checkpoint import LogKey, default_origin, sign_checkpoint
+from ledger_service.log.cosignature import WitnessKey, with_lines
 from ledger_service.log.hashing import leaf_hash
 from ledger_service.log.receipts import sign_statement
 from ledger_service.log.tree import Tree, root_of_data
@@ -80,6 +81,7 @@ class World:
         "payout", "settlement",
     )  # fmt: skip
     checkpoint_size: int | None = None
+    witnesses: tuple[WitnessKey, ...] = ()
     log_address: str = LOG_ADDRESS
     escrow: str = ESCROW
     token: str = "0x" + "70" * 20
@@ -103,9 +105,9 @@ class World:
         for role in self.order:
             self._log(role)
         self.size = self.checkpoint_size or len(self.tree)
-        self.checkpoint = sign_checkpoint(
-            self.log_key.name, self.size, self.tree.root(self.size), self.log_key
-        )
+        signed = sign_checkpoint(self.log_key.name, self.size, self.tree.root(self.size), self.log_key)
+        lines = [key.cosign(signed, self.now + 700 + at) for at, key in enumerate(self.witnesses)]
+        self.checkpoint = with_lines(signed, lines)
 
     def _prepare_campaign(self) -> None:
         items = [committed(self.item), seeded("second item"), seeded("third item")]
@@ -309,7 +311,8 @@ class World:
     def bundle(self, kind: str, roles: tuple[str, ...], openings: dict[str, Any]) -> bytes:
         logged = {role: self.logged(role) for role in roles}
         key = str(self.log_key.verifier)
-        return bundles.build(kind, self.domain, key, self.checkpoint, logged, openings)
+        witnesses = [str(witness.verifier) for witness in self.witnesses]
+        return bundles.build(kind, self.domain, key, self.checkpoint, logged, openings, witnesses)
 
     def label_bundle(self, openings: dict[str, Any] | None = None, judged: bool = True) -> bytes:
         roles = ("campaign", "grant", "matching", "assignment", "label")
