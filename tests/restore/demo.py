@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import re
@@ -56,11 +57,9 @@ def _ready(process: subprocess.Popen[bytes], said: Path) -> str:
     while time.monotonic() < give_up:
         assert process.poll() is None, (said.parent / "quiet.log").read_text()[-3000:]
         found = re.search(r"http://[^\s/]+:\d+", said.read_text())
-        try:
+        with contextlib.suppress(httpx.TransportError):  # it does not listen yet
             if found and httpx.get(found[0] + "/readyz", timeout=5.0).status_code == 200:
                 return found[0]
-        except httpx.TransportError:
-            pass  # it does not listen yet
         time.sleep(0.1)
     raise AssertionError("the service is not ready")
 
