@@ -13,18 +13,16 @@ import eth_abi
 
 from ledger_service.chain.client import ChainClient
 from ledger_service.chain.contracts import Stage
-from ledger_service.chain.deploy import Deployment
 from ledger_service.chain.rpc import Rpc
 from ledger_service.chain.signer import LocalSigner
 from ledger_service.chain.watcher import ChainWatcher
 from ledger_service.chain.writer import ChainWriter
 from ledger_service.config import Settings
-from ledger_service.local.keys import Keys
 from ledger_service.rounds import Rounds
 from ledger_service.service import Service
 from ledger_service.store.chain import Intent
 from ledger_service.store.payouts import PayrollRow
-from tests.flow.world import CHAIN, ESCROW, LOG, RIGHTS, START, TOKEN, Ask, World, seeded, wallet
+from tests.flow.world import CHAIN, START, Ask, World
 from tests.verify.rpc import endpoint
 
 WINDOW = 86_400
@@ -177,26 +175,7 @@ def _service(world: World, client: ChainClient, url: str, folder: Path) -> Servi
 
 
 def _settings(world: World, url: str, folder: Path) -> Settings:
-    return Settings(
-        state=folder,
-        database_url="",
-        rpc_url=url,
-        local=True,
-        chain_id=CHAIN,
-        host="127.0.0.1",
-        port=1,
-        domains=(),
-        origin=world.store.log_key.name,
-        fee_bps=250,
-        arbiter=wallet("arbiter").address,
-        tokens=(TOKEN,),
-        bond=1_000_000,
-        judging_seconds=3_600,
-        keys=Keys(world.operator.secret(), seeded("log key"), seeded("storage key")),
-        deployment=Deployment(CHAIN, LOG, ESCROW, RIGHTS, TOKEN, world.operator.address, 0),
-        confirmations=0,
-        anchor_seconds=15.0,
-    )
+    return world.settings(folder, url)
 
 
 def until(true: Callable[[], bool], what: str, seconds: float = 30.0) -> None:

@@ -18,22 +18,19 @@ from api.app import create_app
 from ledger_service import entries
 from ledger_service.chain.client import ChainClient
 from ledger_service.chain.contracts import ProvenanceLog
-from ledger_service.chain.deploy import Deployment
 from ledger_service.chain.rpc import Rpc
 from ledger_service.chain.signer import LocalSigner
 from ledger_service.chain.watcher import ChainWatcher
 from ledger_service.chain.writer import ChainWriter
-from ledger_service.config import Settings
 from ledger_service.flow.label import Submission
 from ledger_service.flow.sequencer import Answers, Sequencer
-from ledger_service.local.keys import Keys
 from ledger_service.log import tiles
 from ledger_service.log.checkpoint import open_checkpoint
 from ledger_service.log.tree import Tree
 from ledger_service.service import Service
 from ledger_service.signing import Wallet
 from ledger_service.verify.verifier import verify_bundle
-from tests.flow.world import CHAIN, ESCROW, LOG, RIGHTS, TOKEN, Ask, World, seeded, wallet
+from tests.flow.world import CHAIN, LOG, Ask, World, wallet
 
 DOMAIN = "ledger.example"
 NOWHERE = "http://127.0.0.1:1"
@@ -54,26 +51,7 @@ def world(database: Engine) -> Iterator[World]:
 def client(world: World, tmp_path: Path) -> Iterator[TestClient]:
     """The application; the chain's node does not answer, as happens."""
     node = ChainClient(Rpc(NOWHERE, 0.5), CHAIN, bytes(32))
-    settings = Settings(
-        state=tmp_path,
-        database_url="",
-        rpc_url=NOWHERE,
-        local=True,
-        chain_id=CHAIN,
-        host="127.0.0.1",
-        port=1,
-        domains=(DOMAIN,),
-        origin=world.store.log_key.name,
-        fee_bps=250,
-        arbiter=wallet("arbiter").address,
-        tokens=(TOKEN,),
-        bond=1_000_000,
-        judging_seconds=3_600,
-        keys=Keys(world.operator.secret(), seeded("log key"), seeded("storage key")),
-        deployment=Deployment(CHAIN, LOG, ESCROW, RIGHTS, TOKEN, world.operator.address, 0),
-        confirmations=0,
-        anchor_seconds=15.0,
-    )
+    settings = world.settings(tmp_path, NOWHERE, domains=(DOMAIN,))
     log: ProvenanceLog = world.ledger.provenance_log
     service = Service(
         settings=settings,

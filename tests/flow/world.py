@@ -17,9 +17,12 @@ from ledger_service import commitments, entries
 from ledger_service.chain import contracts
 from ledger_service.chain.abi import load_artifacts
 from ledger_service.chain.compile import compile_contracts
+from ledger_service.chain.deploy import Deployment
+from ledger_service.config import Settings
 from ledger_service.eip712 import Domain
 from ledger_service.flow import assign, enrol, fund, infer, label, publish, review, settle
 from ledger_service.flow.context import Ledger, Policy
+from ledger_service.local.keys import Keys
 from ledger_service.log.checkpoint import LogKey, default_origin
 from ledger_service.log.receipts import SignedReceipt
 from ledger_service.log.tree import root_of_data
@@ -115,6 +118,38 @@ class World:
         with self.store.begin() as uow:
             uow.log.initialise()
             ChainEvents(uow.connection).begin(CHAIN, bytes(32), 0)
+
+    def settings(
+        self,
+        state: Path,
+        rpc_url: str,
+        *,
+        port: int = 1,
+        domains: tuple[str, ...] = (),
+        witness_policy: Path | None = None,
+    ) -> Settings:
+        """Those of a service on this ledger; its database is given to it beside them."""
+        return Settings(
+            state=state,
+            database_url="",
+            rpc_url=rpc_url,
+            local=True,
+            chain_id=CHAIN,
+            host="127.0.0.1",
+            port=port,
+            domains=domains,
+            origin=self.store.log_key.name,
+            fee_bps=250,
+            arbiter=wallet("arbiter").address,
+            tokens=(TOKEN,),
+            bond=1_000_000,
+            judging_seconds=3_600,
+            keys=Keys(self.operator.secret(), seeded("log key"), seeded("storage key")),
+            deployment=Deployment(CHAIN, LOG, ESCROW, RIGHTS, TOKEN, self.operator.address, 0),
+            confirmations=0,
+            anchor_seconds=15.0,
+            witness_policy=witness_policy,
+        )
 
     def ask(
         self, items: int = 6, labels_per_item: int = 2, gold: int = 2, name: str = "animal", **changes: Any

@@ -18,15 +18,12 @@ from api.app import create_app
 from api.serve import background
 from api.witness import listening
 from ledger_service.chain.client import ChainClient
-from ledger_service.chain.deploy import Deployment
 from ledger_service.chain.rpc import Rpc
 from ledger_service.chain.signer import LocalSigner
 from ledger_service.chain.watcher import ChainWatcher
 from ledger_service.chain.writer import ChainWriter
-from ledger_service.config import Settings
-from ledger_service.local.keys import Keys
 from ledger_service.service import Service
-from tests.flow.world import CHAIN, ESCROW, LOG, RIGHTS, TOKEN, World, seeded, wallet
+from tests.flow.world import CHAIN, World
 
 NOWHERE = "http://127.0.0.1:1"
 
@@ -62,27 +59,7 @@ def serving(world: World, state: Path, policy: Path | None) -> Iterator[RunningS
 
 
 def _service(world: World, state: Path, policy: Path | None, node: ChainClient, port: int) -> Service:
-    settings = Settings(
-        state=state,
-        database_url="",
-        rpc_url=NOWHERE,
-        local=True,
-        chain_id=CHAIN,
-        host="127.0.0.1",
-        port=port,
-        domains=("ledger.example",),
-        origin=world.store.log_key.name,
-        fee_bps=250,
-        arbiter=wallet("arbiter").address,
-        tokens=(TOKEN,),
-        bond=1_000_000,
-        judging_seconds=3_600,
-        keys=Keys(world.operator.secret(), seeded("log key"), seeded("storage key")),
-        deployment=Deployment(CHAIN, LOG, ESCROW, RIGHTS, TOKEN, world.operator.address, 0),
-        confirmations=0,
-        anchor_seconds=15.0,
-        witness_policy=policy,
-    )
+    settings = world.settings(state, NOWHERE, port=port, domains=("ledger.example",), witness_policy=policy)
     log = world.ledger.provenance_log
     return Service(
         settings=settings,
