@@ -14,14 +14,19 @@ from pathlib import Path
 import pytest
 from sqlalchemy import Engine, make_url, text
 
-from ledger_service.chain.compile import node_on_path
+from ledger_service.chain import abi
+from ledger_service.chain.compile import compile_contracts, node_on_path
 from ledger_service.local.postgres import EmbeddedPostgres
 from ledger_service.local.state import prepare
 from ledger_service.store.migrate import upgrade
 from ledger_service.store.store import connect
 
+PROJECT = Path(__file__).parents[1]
 TEMPLATE = "crowdledger_template"
+MEMORY, ENOUGH_MEMORY = Path("/dev/shm"), 4 << 30
 EVERY_FAULT = "--every-fault"
+# These rows need not outlive the run; and a log of writes that is kept short leaves the memory free.
+FORGETFUL = {"fsync": "off", "synchronous_commit": "off", "full_page_writes": "off", "max_wal_size": "128MB"}
 _number = itertools.count()
 
 
@@ -30,16 +35,30 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption(EVERY_FAULT, action="store_true", help="inject every fault, not one in five")
 
 
+def quick_folder() -> Path:
+    """A new folder for what need not be durable: in memory, where there is plenty.
+
+    It is not pytest's own: a database server may run as another user, who must be able to enter.
+    """
+    in_memory = MEMORY.is_dir() and shutil.disk_usage(MEMORY).free > ENOUGH_MEMORY
+    return Path(tempfile.mkdtemp(prefix="cl-", dir=MEMORY if in_memory else None)).resolve()
+
+
+@pytest.fixture(scope="session")
+def artifacts() -> dict[str, abi.Artifact]:
+    """The compiled contracts, as the set-up made them."""
+    return abi.load_artifacts(compile_contracts(PROJECT, PROJECT / ".crowdledger" / "artifacts"))
+
+
 @pytest.fixture(scope="session")
 def server_url() -> Iterator[str]:
     """A server with a template database that has the whole schema."""
-    # Not pytest's own folder: the server may run as another user, who must be able to enter.
-    folder = prepare(Path(tempfile.mkdtemp(prefix="cl-")))
+    folder = prepare(quick_folder())
     server = EmbeddedPostgres(folder)
     try:
         server.start()
-        for setting in ("fsync", "synchronous_commit", "full_page_writes"):
-            _execute(server.url, f"ALTER SYSTEM SET {setting} = off")  # these rows need not outlive the run
+        for setting, value in FORGETFUL.items():
+            _execute(server.url, f"ALTER SYSTEM SET {setting} = '{value}'")
         _execute(server.url, "SELECT pg_reload_conf()")
         _execute(server.url, f"CREATE DATABASE {TEMPLATE}")
         template = connect(_named(server.url, TEMPLATE))
@@ -74,7 +93,7 @@ def new_database(server_url: str) -> Iterator[Engine]:
 @contextmanager
 def local_chain(state: Path) -> Iterator[str]:
     """The URL of a local chain of its own, which mines a block for each transaction; for one block."""
-    script = Path(__file__).parents[1] / "hardhat_local" / "chain.js"
+    script = PROJECT / "hardhat_local" / "chain.js"
     if not (script.parent / "node_modules" / "hardhat").is_dir():
         pytest.skip("the local chain is not installed: run scripts/setup")
     with node_on_path():

@@ -112,12 +112,12 @@ def get_results(
     with service.store.begin() as uow:
         row = _audited(service, uow, campaign, caller)
         found = uow.judgements.results(campaign, after, limit)
-        raw = uow.log.by_leaf([truth.leaf for _, truth in found])
+        raw = uow.log.at((truth.index, truth.leaf) for _, truth in found)
         results = [
             Result(
                 position=position,
                 item=truth.item,
-                label=_label(uow, row, truth, raw[truth.leaf][1]),
+                label=_label(uow, row, truth, raw[truth.index]),
                 confidence_ppm=truth.confidence,
             )
             for position, truth in found

@@ -89,7 +89,7 @@ def get_receipt(service: Running, caller: Caller, leaf: Leaf) -> ReceiptBody:
     """The receipt of one of your labels, again."""
     with service.store.begin() as uow:
         row = _readable(uow, service, caller, leaf)
-        ((_, raw),) = uow.log.by_leaf([leaf]).values()
+        (raw,) = uow.log.at([(row.index, leaf)]).values()
         return _body(label.receipt(row, service.ledger), raw)
 
 
@@ -107,7 +107,7 @@ def get_bundle(service: Running, token: Token, leaf: Leaf, anchored: bool = Fals
     """
     with service.store.look() as uow:
         row = _readable(uow, service, owner(uow.sessions, token), leaf)
-        campaign = uow.campaigns.get(row.campaign)
+        campaign = service.published.of(uow, service.ledger, row.campaign)
         prover = Prover(uow, service.ledger, campaign)
         made = prover.anchored_label(row) if anchored else prover.labels([row])[0]
     return Response(made, media_type=BUNDLE)

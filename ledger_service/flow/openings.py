@@ -38,8 +38,8 @@ def page(uow: UnitOfWork, ledger: Ledger, campaign: CampaignRow, after: int, lim
     Decrypted are only those that are returned.
     """
     sealed = sorted(_sealed(uow, campaign, after, limit), key=lambda one: one.index)[:limit]
-    raw = uow.log.by_leaf([one.leaf for one in sealed])
-    lines = [_open(uow, one, raw[one.leaf][1]) for one in sealed]
+    raw = uow.log.at((one.index, one.leaf) for one in sealed)
+    lines = [_open(uow, one, raw[one.index]) for one in sealed]
     lines += _plain(uow, ledger, campaign, after, limit)
     return sorted(lines, key=lambda line: line.index)[:limit]
 

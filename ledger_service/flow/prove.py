@@ -6,8 +6,11 @@ else to the one that readers are shown, with its witnesses; and else to the newe
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import threading
+from collections import OrderedDict
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import TypeVar
 
 from ledger_service import commitments, entries, payroll
 from ledger_service.commitments import Json
@@ -15,15 +18,15 @@ from ledger_service.eip712 import WORD
 from ledger_service.errors import Conflict, Corrupt
 from ledger_service.flow.bundle_texts import BundleTexts, Logged, ProofHead
 from ledger_service.flow.context import Ledger
-from ledger_service.store.campaigns import CampaignRow, ItemRow
-from ledger_service.store.judgements import TruthRow
-from ledger_service.store.labels import LabelRow, ReviewRow
-from ledger_service.store.log import Head
+from ledger_service.store.campaigns import CampaignRow
+from ledger_service.store.labels import Around, LabelRow
+from ledger_service.store.log import Head, Place
 from ledger_service.store.payouts import PayoutRow
 from ledger_service.store.store import UnitOfWork
 from ledger_service.verify import bundle
 from ledger_service.verify.payment import PayrollOpening
 
+MOST_CAMPAIGNS = 256  # that a process remembers
 # One campaign's few entries in these roles stand in the bundles of many labels.
 _SHARED_ROLES = frozenset({"campaign", "grant", "matching", "run"})
 
@@ -40,49 +43,83 @@ class PayrollProof:
 
 
 @dataclass(frozen=True, slots=True)
-class _Surroundings:
-    """What stands around labels: reviews by label, truths by item, matching runs by assignment, items."""
+class Published:
+    """What a published campaign's bundles have in common: its documents and its entry, which never change.
 
-    reviews: dict[bytes, ReviewRow]
-    truths: dict[bytes, TruthRow]
-    runs: dict[bytes, bytes]
-    items: dict[bytes, ItemRow]
+    `texts` are the openings that stand in every bundle of a label, in canonical JSON.
+    """
 
-    def roles(self, row: LabelRow, campaign: bytes) -> dict[str, bytes]:
-        """The leaves of a label's bundle by role; review, run and truth once all three are there."""
-        named = {
-            "campaign": campaign,
-            "grant": row.grant_leaf,
-            "matching": self.runs[row.assignment],
-            "assignment": row.assignment,
-            "label": row.leaf,
+    campaign: bytes
+    requester: str
+    specification: Json
+    terms: Json
+    place: Place
+    texts: Mapping[str, bytes]
+
+    @staticmethod
+    def of(row: CampaignRow, ledger: Ledger) -> Published:
+        """From the campaign's row.
+
+        Raises:
+            Conflict: it is not published yet.
+        """
+        if row.leaf is None or row.index is None:
+            raise Conflict("the campaign is not published yet")
+        shared = {
+            "specification": row.specification,
+            "terms": row.terms,
+            "escrow": ledger.escrow.address,
         }
-        if row.leaf in self.reviews and row.item in self.truths:
-            truth = self.truths[row.item]
-            named |= {"review": self.reviews[row.leaf].leaf, "run": truth.run, "truth": truth.leaf}
-        return named
+        texts = {name: commitments.canonical(value) for name, value in shared.items()}
+        place = (row.index, row.leaf)
+        return Published(row.campaign, row.requester, row.specification, row.terms, place, texts)
+
+
+class PublishedCampaigns:
+    """Published campaigns, each read once: an id stands for one for ever. For any number of threads."""
+
+    def __init__(self, most: int = MOST_CAMPAIGNS) -> None:
+        self._most = most
+        self._lock = threading.Lock()
+        self._known: OrderedDict[bytes, Published] = OrderedDict()
+
+    def of(self, uow: UnitOfWork, ledger: Ledger, campaign: bytes) -> Published:
+        """A campaign.
+
+        Raises:
+            NotYours: there is none. Conflict: it is not published yet.
+        """
+        with self._lock:
+            known = self._known.get(campaign)
+            if known is not None:
+                self._known.move_to_end(campaign)
+                return known
+        found = Published.of(uow.campaigns.get(campaign), ledger)
+        with self._lock:
+            self._known[campaign] = found
+            while len(self._known) > self._most:
+                self._known.popitem(last=False)
+        return found
 
 
 class Prover:
     """Makes the bundles of one campaign within one transaction; what they share is read once."""
 
-    def __init__(self, uow: UnitOfWork, ledger: Ledger, campaign: CampaignRow) -> None:
-        if campaign.leaf is None:
-            raise Conflict("the campaign is not published yet")
+    def __init__(self, uow: UnitOfWork, ledger: Ledger, campaign: CampaignRow | Published) -> None:
+        if isinstance(campaign, CampaignRow):
+            campaign = Published.of(campaign, ledger)
         self._uow, self._ledger, self._campaign = uow, ledger, campaign
         self._log_key = str(uow.log.key.verifier)
-        self._campaign_leaf = campaign.leaf
-        self._heads = self._candidates()
+        self._heads = [self._proof_head(head) for head in uow.log.proving()]
         self._texts = BundleTexts(
             bundle.LABEL, ledger.domain, self._log_key, uow.log.memory.paths, _SHARED_ROLES
         )
-        self._shared_texts = {name: commitments.canonical(value) for name, value in self._shared().items()}
 
     def labels(self, rows: Sequence[LabelRow]) -> list[bytes]:
         """The bundle of each label, in the order given."""
-        shared, logged = self._gather(rows)
+        around, logged = self._gather(rows)
         self._uow.vault.read_keys({row.worker for row in rows} | {self._campaign.requester})
-        return [self._label(row, found, shared) for row, found in zip(rows, logged, strict=True)]
+        return [self._label(*one) for one in zip(rows, logged, around, strict=True)]
 
     def anchored_label(self, row: LabelRow) -> bytes:
         """The bundle of a label under the newest head that is final on the chain: what a worker redeems with.
@@ -92,37 +129,33 @@ class Prover:
         Raises:
             Conflict: no such head covers the label.
         """
-        shared, (logged,) = self._gather([row])
+        (around,), (logged,) = self._gather([row])
         anchor = self._uow.anchors.newest_final()
         covered = {role: found for role, found in logged.items() if anchor and found[0] < anchor.size}
         if not covered.keys() >= bundle.UNJUDGED:
             raise Conflict("no head that is final on the chain covers this label yet")
         judged = covered.keys() == logged.keys()
         kept = logged if judged else {role: logged[role] for role in bundle.UNJUDGED}
-        return self._label(row, kept, shared)
+        return self._label(row, kept, around)
 
-    def _gather(self, rows: Sequence[LabelRow]) -> tuple[_Surroundings, list[dict[str, Logged]]]:
-        """What stands around labels, and for each its entries by role, with their places in the log."""
-        wanted = [row.item for row in rows]
-        shared = _Surroundings(
-            reviews=self._uow.labels.reviews_of([row.leaf for row in rows]),
-            truths=self._uow.judgements.truths_of(self._campaign.campaign, wanted),
-            runs=self._uow.assignments.runs_of([row.assignment for row in rows]),
-            items=self._uow.items.find(self._campaign.campaign, wanted),
-        )
-        roles = {row.leaf: shared.roles(row, self._campaign_leaf) for row in rows}
-        raw = self._uow.log.by_leaf({leaf for named in roles.values() for leaf in named.values()})
-        return shared, [{role: raw[leaf] for role, leaf in roles[row.leaf].items()} for row in rows]
+    def _gather(self, rows: Sequence[LabelRow]) -> tuple[list[Around], list[dict[str, Logged]]]:
+        """What stands around each label, and its entries by role, with their indices."""
+        found = self._uow.labels.around([row.leaf for row in rows])
+        around = [found[row.leaf] for row in rows]
+        named = [_roles(row, one, self._campaign.place) for row, one in zip(rows, around, strict=True)]
+        raw = self._uow.log.at(place for roles in named for place in roles.values())
+        logged = [{role: (index, raw[index]) for role, (index, _) in roles.items()} for roles in named]
+        return around, logged
 
-    def _label(self, row: LabelRow, logged: dict[str, Logged], shared: _Surroundings) -> bytes:
+    def _label(self, row: LabelRow, logged: dict[str, Logged], around: Around) -> bytes:
         requester, opened = self._campaign.requester, self._uow.vault.open_text
-        openings = dict(self._shared_texts)
-        openings["item"] = opened(requester, shared.items[row.item].opening, row.item)
+        openings = dict(self._campaign.texts)
+        openings["item"] = opened(requester, _there(around.item_opening), row.item)
         openings["answer"] = opened(row.worker, row.opening, _word(logged["label"], _ANSWER))
         if "review" in logged:
-            review, truth = shared.reviews[row.leaf], shared.truths[row.item]
-            openings["reason"] = opened(row.worker, review.opening, _word(logged["review"], _REASON))
-            openings["truth"] = opened(requester, truth.opening, _word(logged["truth"], _TRUTH))
+            reason, truth = _there(around.review_opening), _there(around.truth_opening)
+            openings["reason"] = opened(row.worker, reason, _word(logged["review"], _REASON))
+            openings["truth"] = opened(requester, truth, _word(logged["truth"], _TRUTH))
         return self._texts.build(self._head_over(logged), logged, openings)
 
     def payments(self, rows: Sequence[PayoutRow]) -> list[bytes]:
@@ -130,23 +163,25 @@ class Prover:
         settlement = self._uow.payouts.settlement(self._campaign.campaign)
         if settlement is None:
             return []
-        leaves = [self._campaign_leaf, settlement.leaf, settlement.run, *(row.leaf for row in rows)]
-        raw = self._uow.log.by_leaf(leaves)
+        runs = self._uow.judgements.run_places({row.run for row in rows})
+        named = [
+            {
+                "campaign": self._campaign.place,
+                "run": (_there(runs.get(row.run)), row.run),
+                "payout": (row.index, row.leaf),
+                "settlement": (settlement.index, settlement.leaf),
+            }
+            for row in rows
+        ]
+        raw = self._uow.log.at(place for roles in named for place in roles.values())
         proofs = self.payroll_proofs(rows)
         bundles = []
-        for row in rows:
-            named = {
-                "campaign": self._campaign_leaf,
-                "run": row.run,
-                "payout": row.leaf,
-                "settlement": settlement.leaf,
-            }
+        for row, roles in zip(rows, named, strict=True):
             openings = self._shared() | {"statement": row.statement, "signed_statement": self.statement(row)}
             if proofs:
                 openings["payroll"] = _opened(proofs[row.worker])
-            bundles.append(
-                self._build(bundle.PAYMENT, {role: raw[leaf] for role, leaf in named.items()}, openings)
-            )
+            logged = {role: (index, raw[index]) for role, (index, _) in roles.items()}
+            bundles.append(self._build(bundle.PAYMENT, logged, openings))
         return bundles
 
     def payroll_proofs(self, rows: Sequence[PayoutRow]) -> dict[str, PayrollProof]:
@@ -171,13 +206,6 @@ class Prover:
             "signature": "0x" + row.signature.hex(),
             "operator": self._ledger.operator.address,
         }
-
-    def _candidates(self) -> list[ProofHead]:
-        anchor = self._uow.anchors.newest_final()
-        found = [self._uow.log.published()]
-        if anchor is not None:
-            found.insert(0, Head(anchor.size, anchor.root, anchor.checkpoint, anchor.witnesses))
-        return [self._proof_head(head) for head in found]
 
     def _proof_head(self, head: Head) -> ProofHead:
         return ProofHead(head.size, head.checkpoint, head.witnesses, self._uow.log.tree(head.size))
@@ -208,6 +236,34 @@ class Prover:
         return bundle.build(
             kind, self._ledger.domain, self._log_key, head.checkpoint, parts, openings, head.witnesses
         )
+
+
+T = TypeVar("T")
+
+
+def _there(value: T | None) -> T:
+    """What is there for every label that was accepted, and for every judgement that was made."""
+    if value is None:
+        raise Corrupt("a row is missing that a label or its judgement cannot be without")
+    return value
+
+
+def _roles(row: LabelRow, around: Around, campaign: Place) -> dict[str, Place]:
+    """The entries of a label's bundle by role; review, run and truth once all three are there."""
+    named = {
+        "campaign": campaign,
+        "grant": (_there(around.grant_index), row.grant_leaf),
+        "matching": (_there(around.matching_index), _there(around.matching)),
+        "assignment": (_there(around.assignment_index), row.assignment),
+        "label": (row.index, row.leaf),
+    }
+    if around.review is not None and around.truth is not None:
+        named |= {
+            "review": (_there(around.review_index), around.review),
+            "run": (_there(around.run_index), _there(around.run)),
+            "truth": (_there(around.truth_index), around.truth),
+        }
+    return named
 
 
 def _place(kind: type[entries.Struct], field: str) -> tuple[bytes, int]:

@@ -17,13 +17,13 @@ def facts_of(uow: UnitOfWork, campaign: CampaignRow) -> list[reputation.LabelFac
     spec = campaign.spec
     assigned = {row.leaf: row.assigned_at for row in uow.assignments.of_campaign(campaign.campaign)}
     rows = uow.labels.page(campaign.campaign)
-    raw = uow.log.by_leaf(row.leaf for row in rows)
+    raw = uow.log.at((row.index, row.leaf) for row in rows)
     return [
         reputation.LabelFact(
             leaf=row.leaf,
             item=row.item,
             worker=row.worker,
-            answer_index=spec.answer_index(answer_of(uow, row, raw[row.leaf][1]).content),
+            answer_index=spec.answer_index(answer_of(uow, row, raw[row.index]).content),
             made_at=row.made_at,
             assigned_at=assigned[row.assignment],
         )

@@ -90,10 +90,10 @@ def truth_of(uow: UnitOfWork, campaign: CampaignRow) -> dict[bytes, int]:
     """The inferred answers of a campaign as positions in the schema, by item."""
     spec = campaign.spec
     rows = uow.judgements.truths(campaign.campaign)
-    raw = uow.log.by_leaf(row.leaf for row in rows.values())
+    raw = uow.log.at((row.index, row.leaf) for row in rows.values())
     truth = {}
     for item, row in rows.items():
-        struct = entries.decode(raw[row.leaf][1]).struct
+        struct = entries.decode(raw[row.index]).struct
         if not isinstance(struct, entries.Truth):
             raise Corrupt(f"entry {row.index} is no truth")
         index = spec.answer_index(uow.vault.open(campaign.requester, row.opening, struct.answer).content)

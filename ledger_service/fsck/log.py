@@ -21,16 +21,18 @@ def check_log(
 ) -> None:
     """Derive the log again from its entries, which are read once and in order.
 
-     1. There is an entry for every index below the head's size, and none beyond.
-     2. Each decodes; its leaf is its hash, its kind is its type. (A constraint keeps leaves apart.)
-     3. Every tile has the hashes of its entries; there is none besides.
-     4. Every root that somebody claims is the entries' root at that size.
+     1. No two rows have the same leaf.
+     2. There is an entry for every index below the head's size, and none beyond.
+     3. Each decodes; its leaf is its hash, its kind is its type.
+     4. Every tile has the hashes of its entries; there is none besides.
+     5. Every root that somebody claims is the entries' root at that size.
 
     Each entry is handed to `meet` on the way.
 
     Raises:
         Difference: the first of these that does not hold, or from `meet`.
     """
+    _check_repeated(snapshot)
     tree = Retree()
     claims.check(0, tree.root)
     for row in snapshot.entries():
@@ -55,6 +57,13 @@ def check_log(
     claims.check_rest(size)
     report.size, report.root = size, tree.root()
     report.add("log_entries", size)
+
+
+def _check_repeated(snapshot: Snapshot) -> None:
+    repeated = snapshot.repeated()
+    if repeated is not None:
+        first, last, leaf = repeated
+        raise Difference("log_entries", f"index {last}", "leaf", f"another than that of index {first}", leaf)
 
 
 def _entry(index: int, row: Mapping[str, Any]) -> entries.Entry:

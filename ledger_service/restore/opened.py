@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from ledger_service import entries
-from ledger_service.errors import BadInput
+from ledger_service.errors import BadInput, Corrupt
 from ledger_service.restore.copy import Copy, unhex
 from ledger_service.restore.rows import Line, batches, seal
 from ledger_service.store.restoring import Restoring
@@ -45,17 +45,19 @@ class Openings:
         """
         for batch in batches(copy.openings(self._campaign) or ()):
             mine = [line for line in batch if line["index"] < copy.head.size]
-            raw = self._uow.log.by_leaf(unhex(line["leaf"]) for line in mine)
-            opened = [self._opened(line, raw) for line in mine]
+            raw = self._logged(mine)
+            opened = [
+                Opened(line["index"], entries.decode(raw[line["index"]]), line["openings"]) for line in mine
+            ]
             for kind, (table, make) in self._makers.items():
                 found = [one for one in opened if type(one.entry.struct).__name__ == kind]
                 self._rows.add(table, make(found))
 
-    def _opened(self, line: Line, raw: dict[bytes, tuple[int, bytes]]) -> Opened:
-        found = raw.get(unhex(line["leaf"]))
-        if found is None:
-            raise BadInput(f"an opening names the entry {line['leaf']}, which the log does not have")
-        return Opened(found[0], entries.decode(found[1]), line["openings"])
+    def _logged(self, lines: list[Line]) -> dict[int, bytes]:
+        try:
+            return self._uow.log.at((line["index"], unhex(line["leaf"])) for line in lines)
+        except Corrupt as error:
+            raise BadInput(f"an opening names an entry that the log does not have: {error}") from error
 
     def _row(self, table: str, one: Opened) -> Line:
         fields = self._rows.columns_of(table, one.entry.struct)

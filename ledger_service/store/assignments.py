@@ -86,11 +86,6 @@ class Assignments:
         )
         return many(AssignmentRow, self._connection.execute(query))
 
-    def runs_of(self, leaves: Sequence[bytes]) -> dict[bytes, bytes]:
-        """The leaf of the matching run behind each named assignment, by the assignment's leaf."""
-        query = select(assignments.c.leaf, assignments.c.run).where(among(assignments.c.leaf, leaves))
-        return {leaf: run for leaf, run in self._connection.execute(query)}
-
     def done(self, leaves: Sequence[bytes]) -> None:
         """Mark assignments as answered."""
         change = update(assignments).where(among(assignments.c.leaf, leaves))

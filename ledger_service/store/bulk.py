@@ -26,7 +26,7 @@ _TILES = """
     INSERT INTO log_tiles (level, index, hashes)
     SELECT * FROM unnest(%b::smallint[], %b::bigint[], %b::bytea[])
     ON CONFLICT (level, index) DO UPDATE SET hashes = excluded.hashes"""
-_BY_LEAF = "SELECT leaf, index, raw FROM log_entries WHERE leaf = ANY(%b::bytea[])"
+_AT = "SELECT index, raw FROM log_entries WHERE index = ANY(%b::bigint[])"
 _NEW_HEAD = "UPDATE log_head SET size = %b, root = %b, checkpoint = %b WHERE id = 1"
 
 # PostgreSQL 18, "Binary Format" of COPY: signature, flags, length of the header's extension; a row is its
@@ -87,12 +87,11 @@ class Bulk:
         with self._cursor() as cursor:
             return cast("tuple[int, bytes] | None", cursor.execute(_HEAD).fetchone())
 
-    def by_leaf(self, leaves: Iterable[bytes]) -> list[tuple[bytes, int, bytes]]:
-        """(leaf hash, index, bytes) of the entries that are in the log, in no order."""
+    def at(self, indices: Iterable[int]) -> list[tuple[int, bytes]]:
+        """(index, bytes) of the entries that are there, in no order."""
         with self._cursor() as cursor:
-            return cast(
-                "list[tuple[bytes, int, bytes]]", cursor.execute(_BY_LEAF, (list(leaves),)).fetchall()
-            )
+            found = cursor.execute(_AT, (list(indices),), binary=True).fetchall()
+        return cast("list[tuple[int, bytes]]", found)
 
     def tile(self, level: int, index: int) -> bytes:
         """The hashes of a tile as they are now; nothing where there is none."""
@@ -106,7 +105,7 @@ class Bulk:
         Returns: the edge after it, and the new head's checkpoint.
 
         Raises:
-            Conflict: one of the entries is in the log already, or here twice.
+            Conflict: one of the entries is here twice.
         """
         with self._cursor() as cursor:
             change = self._copy(cursor, rows, before, sign)
@@ -131,6 +130,8 @@ class Bulk:
                 data = copy_rows(piece, fresh, before.size + start)
                 copy.write((b"" if start else _COPY_BEGIN) + data + (_COPY_END if end == len(rows) else b""))
                 leaves += fresh
+            if len(set(leaves)) < len(leaves):
+                raise Conflict("an entry cannot be appended twice")
             edge, tiles = before.extend(leaves)
             return Change(edge, tiles, sign(edge))
 
@@ -140,8 +141,6 @@ class Bulk:
         with cast(Cursor, self._connection.connection.cursor()) as cursor:
             try:
                 yield cursor
-            except psycopg.errors.ExclusionViolation as error:
-                raise Conflict("an entry that is already in the log cannot be appended again") from error
             except psycopg.OperationalError as error:
                 self._connection.invalidate(error)
                 raise Unavailable("the database does not answer") from error

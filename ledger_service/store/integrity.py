@@ -82,6 +82,18 @@ class Snapshot:
         """The log's rows by index."""
         return self.stream(select(tables.log_entries).order_by(tables.log_entries.c.index))
 
+    def repeated(self) -> tuple[int, int, bytes] | None:
+        """(first index, last index, leaf hash) of the first entry that is in the log more than once.
+
+        The server sorts or hashes all of them for it, on its disk where its `work_mem` is too small.
+        """
+        rows = tables.log_entries.c
+        first, last = func.min(rows.index), func.max(rows.index)
+        query = select(first, last, rows.leaf).group_by(rows.leaf).having(func.count() > 1)
+        for one, other, leaf in self._connection.execute(query.order_by(first).limit(1)):
+            return int(one), int(other), leaf
+        return None
+
     def tile(self, level: int, index: int) -> bytes | None:
         """A tile as it is stored."""
         rows = tables.log_tiles

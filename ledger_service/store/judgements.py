@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from sqlalchemy import Connection, select
@@ -66,6 +66,11 @@ class Judgements:
         )
         return one(RunRow, self._connection.execute(query.limit(1)).first())
 
+    def run_places(self, leaves: Iterable[bytes]) -> dict[bytes, int]:
+        """The log index of each named run that there is, by leaf hash."""
+        found = self._connection.execute(select(runs.c.leaf, runs.c.index).where(among(runs.c.leaf, leaves)))
+        return {leaf: index for leaf, index in found}
+
     def add_truths(self, rows: Sequence[TruthRow]) -> None:
         """Record inferred answers that were appended to the log."""
         add(self._connection, truths, rows)
@@ -86,13 +91,6 @@ class Judgements:
             .limit(limit)
         )
         return many(TruthRow, self._connection.execute(query))
-
-    def truths_of(self, campaign: bytes, wanted: Sequence[bytes]) -> dict[bytes, TruthRow]:
-        """The inferred answers of the named items, by item."""
-        query = select(*columns(truths, TruthRow)).where(
-            truths.c.campaign == campaign, among(truths.c.item, wanted)
-        )
-        return {row.item: row for row in many(TruthRow, self._connection.execute(query))}
 
     def results(self, campaign: bytes, after: int, limit: int) -> list[tuple[int, TruthRow]]:
         """(position, inferred answer) in order of position, after a position."""

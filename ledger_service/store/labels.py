@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
-from sqlalchemy import Connection, func, select
+from sqlalchemy import Connection, Select, func, select
 
 from ledger_service.store.rows import add, among, columns, many, one
-from ledger_service.store.tables import labels, reviews
+from ledger_service.store.tables import assignments, grants, items, labels, matchings, reviews, runs, truths
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,6 +39,50 @@ class ReviewRow:
     campaign: bytes
     verdict: int
     opening: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Around:
+    """What a label's bundle is made of beside its own row: indices and leaf hashes of other entries, and
+    sealed openings. What its judgement consists of is None until it is there; the rest always is."""
+
+    label: bytes
+    item_opening: bytes | None
+    grant_index: int | None
+    assignment_index: int | None
+    matching: bytes | None
+    matching_index: int | None
+    review: bytes | None
+    review_index: int | None
+    review_opening: bytes | None
+    truth: bytes | None
+    truth_index: int | None
+    truth_opening: bytes | None
+    run: bytes | None
+    run_index: int | None
+
+
+# Outer joins, also where there always is a row: their order is the only one, so the server plans at once.
+_AROUND: Select[Any] = (
+    select(
+        labels.c.leaf,
+        items.c.opening,
+        grants.c.index,
+        assignments.c.index,
+        *(matchings.c.leaf, matchings.c.index),
+        *(reviews.c.leaf, reviews.c.index, reviews.c.opening),
+        *(truths.c.leaf, truths.c.index, truths.c.opening),
+        *(runs.c.leaf, runs.c.index),
+    )
+    .select_from(labels)
+    .outerjoin(items, (items.c.campaign == labels.c.campaign) & (items.c.item == labels.c.item))
+    .outerjoin(grants, grants.c.leaf == labels.c.grant_leaf)
+    .outerjoin(assignments, assignments.c.leaf == labels.c.assignment)
+    .outerjoin(matchings, matchings.c.leaf == assignments.c.run)
+    .outerjoin(reviews, reviews.c.label == labels.c.leaf)
+    .outerjoin(truths, (truths.c.campaign == labels.c.campaign) & (truths.c.item == labels.c.item))
+    .outerjoin(runs, runs.c.leaf == truths.c.run)
+)
 
 
 class Labels:
@@ -98,7 +143,7 @@ class Labels:
         )
         return [(ReviewRow(*row[1:]), row[0]) for row in self._connection.execute(query)]
 
-    def reviews_of(self, leaves: Sequence[bytes]) -> dict[bytes, ReviewRow]:
-        """Reviews by the leaf hash of their label."""
-        query = select(*columns(reviews, ReviewRow)).where(among(reviews.c.label, leaves))
-        return {row.label: row for row in many(ReviewRow, self._connection.execute(query))}
+    def around(self, leaves: Sequence[bytes]) -> dict[bytes, Around]:
+        """What stands around the named labels that exist, by leaf hash; all of it in one query."""
+        found = self._connection.execute(_AROUND.where(among(labels.c.leaf, leaves)))
+        return {row.label: row for row in many(Around, found)}

@@ -4,19 +4,22 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from typing import Any
 
-from sqlalchemy import Connection, select
+from sqlalchemy import Connection, Row, Select, select, true
 from sqlalchemy.dialects.postgresql import insert as upsert
 
 from ledger_service.entries import Entry
 from ledger_service.errors import BadInput, Corrupt, NotYours
 from ledger_service.log import tiles
 from ledger_service.log.checkpoint import LogKey, sign_checkpoint
-from ledger_service.log.hashing import EMPTY_ROOT, HASH_BYTES
+from ledger_service.log.hashing import EMPTY_ROOT, HASH_BYTES, leaf_hash
 from ledger_service.log.paths import PathCache
 from ledger_service.store import published
 from ledger_service.store.bulk import Bulk, RawEntry
-from ledger_service.store.tables import log_entries, log_head, log_published
+from ledger_service.store.tables import anchors, log_entries, log_head, log_published
+
+Place = tuple[int, bytes]  # of an entry in the log: its index, and the leaf hash that it has there
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,6 +31,37 @@ class Head:
     root: bytes
     checkpoint: str
     witnesses: tuple[str, ...] = ()
+
+
+# One statement, so that both rows are of one moment: what is shown never gets smaller.
+_PUBLISHED: Select[Any] = (
+    select(
+        *(log_head.c[name] for name in ("size", "root", "checkpoint")),
+        log_published.c.size.label("shown"),
+        log_published.c.root.label("shown_root"),
+        log_published.c.checkpoint.label("shown_checkpoint"),
+        log_published.c.witnesses,
+    )
+    .select_from(log_head)
+    .outerjoin(log_published, log_published.c.id == log_head.c.id)
+    .where(log_head.c.id == 1)
+)
+_FINAL = select(anchors).where(anchors.c.final).order_by(anchors.c.size.desc()).limit(1).lateral()
+_PROVING: Select[Any] = _PUBLISHED.outerjoin(_FINAL, true()).add_columns(
+    _FINAL.c.size.label("anchor"),
+    _FINAL.c.root.label("anchor_root"),
+    _FINAL.c.checkpoint.label("anchor_checkpoint"),
+    _FINAL.c.witnesses.label("anchor_witnesses"),
+)
+
+
+def _shown(row: Row[Any] | None) -> Head:
+    """The head that readers are shown."""
+    if row is None:
+        raise Corrupt("the log has no head")
+    if row.shown is None:
+        return Head(row.size, row.root, row.checkpoint)
+    return Head(row.shown, row.shown_root, row.shown_checkpoint, tuple(row.witnesses))
 
 
 class TileRows:
@@ -73,24 +107,17 @@ class Log:
     def published(self) -> Head:
         """The head that readers are shown: the one published last, with its witnesses' lines; where none was,
         the newest."""
-        # One statement, so that both rows are of one moment: what is shown never gets smaller.
-        shown = log_published.c
-        row = self._connection.execute(
-            select(
-                *(log_head.c[name] for name in ("size", "root", "checkpoint")),
-                shown.size.label("shown"),
-                shown.root.label("shown_root"),
-                shown.checkpoint.label("shown_checkpoint"),
-                shown.witnesses,
-            )
-            .select_from(log_head.outerjoin(log_published, shown.id == log_head.c.id))
-            .where(log_head.c.id == 1)
-        ).one_or_none()
-        if row is None:
-            raise Corrupt("the log has no head")
-        if row.shown is None:
-            return Head(row.size, row.root, row.checkpoint)
-        return Head(row.shown, row.shown_root, row.shown_checkpoint, tuple(row.witnesses))
+        return _shown(self._connection.execute(_PUBLISHED).one_or_none())
+
+    def proving(self) -> list[Head]:
+        """The heads that proofs may lead to, the best first: the newest that is final on the chain, if one
+        is, and the one that readers are shown."""
+        row = self._connection.execute(_PROVING).one_or_none()
+        shown = _shown(row)
+        if row is None or row.anchor is None:
+            return [shown]
+        anchor = Head(row.anchor, row.anchor_root, row.anchor_checkpoint, tuple(row.anchor_witnesses))
+        return [anchor, shown]
 
     def publish(self, head: Head) -> bool:
         """Show readers this head from the commit on, unless that took anything back; whether it is shown.
@@ -122,10 +149,11 @@ class Log:
         """Append entries, each as its kind and its bytes, in order; returns their indices.
 
         The head's row stays locked until the transaction ends, so appends follow one another, also those of
-        several processes. Nothing is visible before the commit.
+        several processes. Nothing is visible before the commit. Whether one of the entries is in the log
+        already is not asked: who appends writes a row for it in the same transaction, whose key says so.
 
         Raises:
-            Conflict: one of the entries is already in the log, or there twice.
+            Conflict: one of the entries is there twice.
             BadInput: an entry is longer than 65,535 bytes.
         """
         if rows and max(map(len, [raw for _, raw in rows])) > tiles.MAX_ENTRY_BYTES:
@@ -172,9 +200,18 @@ class Log:
             raise NotYours("the log has no such entries")
         return found
 
-    def by_leaf(self, leaves: Iterable[bytes]) -> dict[bytes, tuple[int, bytes]]:
-        """{leaf hash: (index, entry bytes)} of those that are in the log."""
-        return {leaf: (index, raw) for leaf, index, raw in Bulk(self._connection).by_leaf(leaves)}
+    def at(self, places: Iterable[Place]) -> dict[int, bytes]:
+        """{index: entry bytes} of the entries that rows name by their index and their leaf hash.
+
+        Raises:
+            Corrupt: at one of the places stands another entry, or none.
+        """
+        wanted = set(places)
+        found = dict(Bulk(self._connection).at({index for index, _ in wanted}))
+        there = {(index, leaf_hash(raw)) for index, raw in found.items()}
+        for index, leaf in wanted - there:
+            raise Corrupt(f"entry {index} of the log is not the one that a row names, 0x{leaf.hex()}")
+        return found
 
     def _head(self, *, lock: bool) -> Head:
         query = select(log_head.c.size, log_head.c.root, log_head.c.checkpoint).where(log_head.c.id == 1)

@@ -17,7 +17,7 @@ from sqlalchemy import (
     UniqueConstraint,
     text,
 )
-from sqlalchemy.dialects.postgresql import JSONB, ExcludeConstraint
+from sqlalchemy.dialects.postgresql import JSONB
 
 from ledger_service.store.chain_tables import Uint256
 from ledger_service.store.metadata import metadata
@@ -35,8 +35,6 @@ log_entries = Table(
     Column("leaf", LargeBinary, nullable=False),
     Column("kind", Text, nullable=False),
     Column("raw", LargeBinary, nullable=False),
-    # Unique, by a hash index: 4 bytes of each of these random 32.
-    ExcludeConstraint(("leaf", "="), using="hash", name="ex_log_entries_leaf"),
 )
 
 log_tiles = Table(

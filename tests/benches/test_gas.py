@@ -9,8 +9,7 @@ from typing import Any
 
 import pytest
 
-from ledger_service.chain.abi import Artifact, load_artifacts
-from ledger_service.chain.compile import compile_contracts
+from ledger_service.chain.abi import Artifact
 from ledger_service.chain.contracts import LocalToken, ProvenanceLog
 from ledger_service.errors import Conflict
 from scripts import benches
@@ -25,14 +24,9 @@ from scripts.programs import ROOT
 
 
 @pytest.fixture(scope="module")
-def artifacts(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Artifact]:
+def evm() -> Iterator[Evm]:
     if not (ROOT / "hardhat_local" / "node_modules" / "hardhat").is_dir():
         pytest.skip("the local chain is not installed: run scripts/setup")
-    return load_artifacts(compile_contracts(ROOT, tmp_path_factory.mktemp("artifacts")))
-
-
-@pytest.fixture(scope="module")
-def evm() -> Iterator[Evm]:
     with local_evm() as started:
         yield started
 

@@ -75,7 +75,7 @@ def test_appends_stand_beside_copies_of_the_same_rows(room: Path, capsys: pytest
     assert [(row["sizes"]["entries a batch"], row["peer"]["what"]) for row in copied] == [
         (batch, what)
         for batch in BATCHES
-        for what in ("primary key alone", "all our indexes", "of ready bytes")
+        for what in ("primary key alone", "of ready bytes")
     ]
     assert all(
         row["ratio"] == pytest.approx(row["ours"] / row["peer"]["figure"], abs=0.001) for row in copied
@@ -239,7 +239,7 @@ def rates(value: float) -> append.Rates:
 
 
 def appended(batch: int, ours: float, plain: float) -> append.Appended:
-    return append.Appended(batch, rates(ours), rates(plain), rates(1.0), rates(10.0**9))
+    return append.Appended(batch, rates(ours), rates(plain), rates(10.0**9))
 
 
 def posted(slow: float) -> http.Posted:

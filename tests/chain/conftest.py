@@ -11,12 +11,14 @@ from sqlalchemy import Engine
 
 from ledger_service.chain import abi
 from ledger_service.chain.client import ChainClient
-from ledger_service.chain.compile import compile_contracts
 from ledger_service.chain.rpc import Rpc
 from ledger_service.chain.signer import LocalSigner
 from ledger_service.signing import Wallet
 from tests.chain.world import ETHER, Clock, Control, World
-from tests.conftest import local_chain, new_database
+from tests.chains import node_url
+from tests.conftest import new_database
+
+__all__ = ["node_url"]
 
 PROJECT = Path(__file__).parents[2]
 DEPTH = 3
@@ -28,19 +30,6 @@ def database(server_url: str) -> Iterator[Engine]:
     """One database with the whole schema, for all tests of this folder."""
     with new_database(server_url) as made:
         yield made
-
-
-@pytest.fixture(scope="session")
-def node_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """A local chain for the tests of this folder."""
-    with local_chain(tmp_path_factory.mktemp("chain")) as url:
-        yield url
-
-
-@pytest.fixture(scope="session")
-def artifacts(tmp_path_factory: pytest.TempPathFactory) -> dict[str, abi.Artifact]:
-    """The compiled contracts."""
-    return abi.load_artifacts(compile_contracts(PROJECT, tmp_path_factory.mktemp("artifacts")))
 
 
 @pytest.fixture

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+from dataclasses import replace
 
 import pytest
 from sqlalchemy import update
@@ -17,7 +18,7 @@ from ledger_service.log.paths import PathCache, path_lines
 from ledger_service.log.tiles import MemoryTiles, TiledTree
 from ledger_service.log.tlog_proof import format_proof, parse_proof
 from ledger_service.store.labels import LabelRow
-from ledger_service.store.tables import log_entries
+from ledger_service.store.tables import labels, log_entries
 from ledger_service.verify import bundle
 from ledger_service.verify.verifier import verify_bundle
 from tests.flow.world import CHAIN, LOG, Ask, World
@@ -97,10 +98,28 @@ def test_an_entry_of_another_kind_than_its_row_says_is_noticed(world: World, ask
     world.answer_all("ada", ask)
     with world.store.begin() as uow:
         (first, *_) = uow.labels.page(ask.campaign)
-        other = uow.log.by_leaf([first.assignment])[first.assignment][1]
-        uow.connection.execute(update(log_entries).where(log_entries.c.leaf == first.leaf).values(raw=other))
+        (assigned, *_) = uow.assignments.of_campaign(ask.campaign)
+        uow.connection.execute(
+            update(labels).where(labels.c.leaf == first.leaf).values(index=assigned.index, leaf=assigned.leaf)
+        )
+        changed = replace(first, index=assigned.index, leaf=assigned.leaf)
         with pytest.raises(Corrupt, match="another kind"):
-            Prover(uow, world.ledger, uow.campaigns.get(ask.campaign)).labels([first])
+            Prover(uow, world.ledger, uow.campaigns.get(ask.campaign)).labels([changed])
+
+
+def test_an_entry_that_is_not_the_one_of_its_row_is_noticed(world: World, ask: Ask) -> None:
+    world.answer_all("ada", ask)
+    with world.store.begin() as uow:
+        (first, second, *_) = uow.labels.page(ask.campaign)
+        prover = Prover(uow, world.ledger, uow.campaigns.get(ask.campaign))
+        with pytest.raises(Corrupt, match="a row names"):
+            prover.labels([replace(first, index=second.index)])
+        other = uow.log.at([(second.index, second.leaf)])[second.index]
+        uow.connection.execute(
+            update(log_entries).where(log_entries.c.index == first.index).values(raw=other)
+        )
+        with pytest.raises(Corrupt, match="a row names"):
+            prover.labels([first])
 
 
 @pytest.mark.parametrize("witnesses", [(), ("witness+00000000+AAAA", "other+11111111+BBBB")])

@@ -20,9 +20,9 @@ def test_a_published_campaign_is_one_signed_entry(world: World) -> None:
     with world.store.begin() as uow:
         row = uow.campaigns.get(ask.campaign)
         assert row.leaf is not None
-        index, raw = uow.log.by_leaf([row.leaf])[row.leaf]
+        assert (row.index, row.state) == (0, "published")
+        raw = uow.log.at([(0, row.leaf)])[0]
     entry = entries.decode(raw)
-    assert (index, row.index, row.state) == (0, 0, "published")
     assert isinstance(entry.struct, entries.Campaign)
     assert entry.struct.item_count == 6
     assert entry.struct.gold_count == 2

@@ -5,10 +5,16 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 
 import pytest
-from sqlalchemy import text
+from sqlalchemy import insert, select, text
 
+from ledger_service import entries
+from ledger_service.errors import Conflict
+from ledger_service.fsck.database import check_database
 from ledger_service.fsck.known import Known
 from ledger_service.fsck.report import Difference
+from ledger_service.store.integrity import ROWS_OF, Snapshot
+from ledger_service.store.store import UnitOfWork
+from ledger_service.store.tables import log_entries
 from tests.flow.world import World
 from tests.fsck.conftest import Life
 
@@ -40,6 +46,43 @@ def test_an_erased_subject_is_counted_and_no_difference(life: Life) -> None:
     whose = "subject = (SELECT worker FROM labels ORDER BY index LIMIT 1)"
     report = life.check("DELETE FROM subject_keys WHERE " + whose)
     assert report.erased == 9 + 9 + 4  # labels and reviews of the paid campaign, labels of the running one
+
+
+@pytest.mark.parametrize("kind", ["Erasure", "Label", "Truth"])
+def test_an_entry_that_was_appended_twice_is_named(life: Life, kind: str) -> None:
+    store = life.world.store
+    with store.engine.connect() as connection, connection.begin() as transaction:
+        log = UnitOfWork(connection, store).log
+        if kind == "Erasure":  # a type that has no rows
+            log.append([entries.encode(entries.Erasure(bytes(32), 1))])
+        query = select(log_entries.c.index, log_entries.c.raw).where(log_entries.c.kind == kind)
+        index, raw = connection.execute(query.order_by(log_entries.c.index).limit(1)).one()
+        (again,) = log.append_raw([(kind, raw)])
+        with Snapshot(connection) as now, pytest.raises(Difference) as found:
+            check_database(now, life.known)
+        transaction.rollback()
+    named = found.value.to_json()
+    assert (named["table"], named["key"], named["column"]) == ("log_entries", f"index {again}", "leaf")
+    assert named["expected"] == f"another than that of index {index}"
+
+
+@pytest.mark.parametrize("kind", ROWS_OF)
+def test_no_entry_that_has_a_row_can_get_another_one(life: Life, kind: str) -> None:
+    store, table, size = life.world.store, ROWS_OF[kind], life.world.size()
+    query = select(table).where(table.c.index.is_not(None)).order_by(table.c.index).limit(1)
+    with store.begin() as uow:
+        row = {**uow.connection.execute(query).one()._mapping}
+        raw = uow.log.at([(row["index"], row["leaf"])])[row["index"]]
+    row.pop("number", None)  # of campaigns, given out in order
+
+    def append_again() -> None:
+        with store.begin() as uow:
+            (index,) = uow.log.append_raw([(kind, raw)])
+            uow.connection.execute(insert(table).values(row | {"index": index}))
+
+    with pytest.raises(Conflict):
+        append_again()
+    assert life.world.size() == size
 
 
 @dataclass(frozen=True)
@@ -108,6 +151,7 @@ ROWS = [
     ),
     Row("INSERT INTO log_entries SELECT -1, " + OTHER + ", kind, raw FROM log_entries WHERE index = 0", "log_entries", "index -1", "row"),
     Row("INSERT INTO log_entries SELECT index + 1000, " + OTHER + ", kind, raw FROM log_entries WHERE index = 0", "log_entries", "index 1000", "row"),
+    Row("UPDATE log_entries SET leaf = (SELECT leaf FROM log_entries WHERE index = 4) WHERE index = 8", "log_entries", "index 8", "leaf", "another than that of index 4"),
     Row(flip("log_tiles", "hashes", "level = 0", 33), "log_tiles", "tile 0/0", "hash 1"),
     Row("UPDATE log_tiles SET hashes = hashes || hashes WHERE level = 0", "log_tiles", "tile 0/0", "hashes"),
     Row("UPDATE log_tiles SET hashes = substring(hashes for 64) WHERE level = 0", "log_tiles", "tile 0/0", "hashes"),

@@ -93,8 +93,7 @@ def test_raw_entries_are_those_that_typed_ones_would_be(store: Store) -> None:
         assert uow.log.append_raw([("Erasure", entry.raw) for entry in typed[:2]]) == [0, 1]
         assert uow.log.append(typed[2:]) == [2, 3, 4]
         assert uow.log.entries(0, 5) == [entry.raw for entry in typed]
-        found = uow.log.by_leaf([typed[3].leaf, bytes(32)])
-        assert found == {typed[3].leaf: (3, typed[3].raw)}
+        assert uow.log.at([(3, typed[3].leaf), (0, typed[0].leaf)]) == {3: typed[3].raw, 0: typed[0].raw}
         assert uow.log.head().root == Tree(entry.leaf for entry in typed).root()
 
 
@@ -110,15 +109,23 @@ def test_an_entry_that_is_too_long_is_refused(store: Store) -> None:
         uow.log.append_raw([("Any", bytes(65_536))])
 
 
-def test_an_entry_is_in_the_log_once(store: Store) -> None:
+def test_an_entry_is_looked_up_by_its_index_and_has_to_have_its_leaf(store: Store) -> None:
+    one, other = erasures(0, 2)
+    with store.begin() as uow:
+        uow.log.append([one, other])
+        assert uow.log.at([]) == {}
+        for places in ([(0, other.leaf)], [(1, other.leaf), (2, one.leaf)], [(0, one.leaf), (0, other.leaf)]):
+            with pytest.raises(Corrupt, match="is not the one that a row names"):
+                uow.log.at(places)
+
+
+def test_an_entry_is_in_a_batch_once(store: Store) -> None:
     with store.begin() as uow:
         uow.log.append(erasures(0, 2))
         head = uow.log.head()
     for batch in (
-        erasures(1, 1),  # in the log
         [*erasures(5, 1), *erasures(5, 1)],  # twice in one piece of the copy
         [*erasures(5, 300), *erasures(5, 1)],  # and in two
-        [*erasures(100, 600), *erasures(0, 1)],
     ):
         with pytest.raises(Conflict), store.begin() as uow:
             uow.log.append(batch)

@@ -17,7 +17,7 @@ from ledger_service.verify.anchors import PENDING_NOTE
 from ledger_service.verify.chain import JsonRpcChain
 from ledger_service.verify.verifier import KEY_NOTE, POLICY_NOTE, verify_bundle
 from tests.audit.chain_world import DAY, ChainWorld
-from tests.chain.conftest import artifacts, node_url  # noqa: F401  fixtures
+from tests.chains import node_url  # noqa: F401  a fixture
 from tests.verify.test_label import change
 from tests.verify.world import World, seeded
 

@@ -24,7 +24,7 @@ from scripts.benches.log.sizes import BATCHES, Sizes
 from scripts.demo_job.progress import Tick
 
 TABLE = "log_entries"
-OURS, PLAIN, INDEXED, READY = "ours", "peer_plain", "peer_indexed", "peer_ready"
+OURS, PLAIN, READY = "ours", "peer_plain", "peer_ready"
 
 Turn = Callable[[], float]  # does its work, and returns how many seconds that took
 
@@ -48,12 +48,12 @@ class Rates:
 
 @dataclass(frozen=True, slots=True)
 class Appended:
-    """One size of batch: ours; COPY with a primary key alone, with all our indexes, and of ready bytes."""
+    """One size of batch: ours; COPY into a table like ours, with a primary key and no other index, and of
+    bytes that were ready."""
 
     batch: int
     ours: Rates
     plain: Rates
-    indexed: Rates
     ready: Rates
 
 
@@ -95,11 +95,10 @@ def ticks(sizes: Sizes) -> int:
 
 
 def _make_peers(connection: Postgres) -> None:
-    """Our table's columns with a primary key alone, twice, and with everything that ours has."""
+    """Our table's columns with a primary key, which is all that ours has, twice."""
     for name in (PLAIN, READY):
         connection.execute(f"CREATE TABLE {name} (LIKE {TABLE} INCLUDING STORAGE INCLUDING COMPRESSION)")
         connection.execute(f'ALTER TABLE {name} ADD PRIMARY KEY ("index")')
-    connection.execute(f"CREATE TABLE {INDEXED} (LIKE {TABLE} INCLUDING ALL)")
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,7 +118,7 @@ class _Bench:
 
     def rounds(self, batch: int, sizes: Sizes, tick: Tick) -> Appended:
         """Every way has its turn in every round, in the one order and then in the other."""
-        taken: dict[str, list[float]] = {name: [] for name in (OURS, PLAIN, INDEXED, READY)}
+        taken: dict[str, list[float]] = {name: [] for name in (OURS, PLAIN, READY)}
         first = self._size()
         self._append(list(self._filler.batches(sizes.a_round, batch)))  # a warm-up
         for number in range(sizes.rounds):
@@ -131,7 +130,7 @@ class _Bench:
                 taken[name].append(sizes.a_round / turns[name]())
             tick(1)
         rates = {name: Rates(tuple(found)) for name, found in taken.items()}
-        return Appended(batch, rates[OURS], rates[PLAIN], rates[INDEXED], rates[READY])
+        return Appended(batch, rates[OURS], rates[PLAIN], rates[READY])
 
     def single(self, sizes: Sizes, tick: Tick) -> Rates:
         """Ours, a commit for each entry."""
@@ -145,7 +144,6 @@ class _Bench:
         return {
             OURS: lambda: self._append(fresh),
             PLAIN: lambda: self._copy(PLAIN, rows),
-            INDEXED: lambda: self._copy(INDEXED, rows),
             READY: lambda: self._copy_ready(rows),
         }
 

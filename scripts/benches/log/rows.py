@@ -57,10 +57,8 @@ def _copies(one: Appended) -> Iterator[tuple[float, str, bool, str]]:
     """The peers of one size of batch: rate, what it is, whether there is a bar, note."""
     ours = f"medians; ours: {one.ours.words}"
     table = "the same rows and columns, binary, one COPY a batch, each its own transaction"
-    plain = f"{ours}; COPY: {table}, only a primary key on the index, {one.plain.words}"
+    plain = f"{ours}; COPY: {table}, only a primary key on the index, as ours has, {one.plain.words}"
     yield one.plain.median, "primary key alone", True, plain
-    indexed = f"{ours}; COPY: {table}, with all our indexes, {one.indexed.words}"
-    yield one.indexed.median, "all our indexes", False, indexed
     ready = f"{ours}; COPY: as with a primary key alone, from bytes made before, {one.ready.words}"
     yield one.ready.median, "of ready bytes", False, ready
 
