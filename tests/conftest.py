@@ -27,12 +27,23 @@ MEMORY, ENOUGH_MEMORY = Path("/dev/shm"), 4 << 30
 EVERY_FAULT = "--every-fault"
 # These rows need not outlive the run; and a log of writes that is kept short leaves the memory free.
 FORGETFUL = {"fsync": "off", "synchronous_commit": "off", "full_page_writes": "off", "max_wal_size": "128MB"}
+LONGEST = (
+    "tests/contracts/test_mutants",
+    "tests/demo_job/",
+    "tests/benches/test_log.py",
+    "tests/restore/test_demo",
+    "tests/faults/",
+    "tests/claims/test_gone",
+    "tests/scripts/",
+)
 _number = itertools.count()
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     """What takes too long for every change."""
-    parser.addoption(EVERY_FAULT, action="store_true", help="inject every fault, not one in five")
+    parser.addoption(
+        EVERY_FAULT, action="store_true", help="inject every fault, and change every bit, not one in a few"
+    )
 
 
 def quick_folder() -> Path:
@@ -42,6 +53,11 @@ def quick_folder() -> Path:
     """
     in_memory = MEMORY.is_dir() and shutil.disk_usage(MEMORY).free > ENOUGH_MEMORY
     return Path(tempfile.mkdtemp(prefix="cl-", dir=MEMORY if in_memory else None)).resolve()
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """The files that take longest come first, so that at the end no process waits for the other."""
+    items.sort(key=lambda item: not item.nodeid.startswith(LONGEST))
 
 
 @pytest.fixture(scope="session")

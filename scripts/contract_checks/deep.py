@@ -24,7 +24,7 @@ The checks that take too long for every change, one after the other; the first s
   halmos    the checks of contracts/test/symbolic are proved, and what must fail is refuted
   slither   static analysis: every finding of medium impact or more is answered in the source
   coverage  every line and branch of contracts/src runs, or contracts/coverage.toml says why not
-  faults    an error and a kill at every commit, write and file operation of the log (tests/faults)
+  faults    an error and a kill at every commit, write and file operation; each bit of a bundle changed
   bytes     a million random changes of bytes, none of which a verifier accepts (tests/tampering)
   interop   third parties' clients accept our log and refuse it tampered with (python -m scripts.interop)
 """

@@ -73,9 +73,7 @@ def test_appends_stand_beside_copies_of_the_same_rows(room: Path, capsys: pytest
     assert set(by_name) == {"append"}
     *copied, single = by_name["append"]
     assert [(row["sizes"]["entries a batch"], row["peer"]["what"]) for row in copied] == [
-        (batch, what)
-        for batch in BATCHES
-        for what in ("primary key alone", "of ready bytes")
+        (batch, what) for batch in BATCHES for what in ("primary key alone", "of ready bytes")
     ]
     assert all(
         row["ratio"] == pytest.approx(row["ours"] / row["peer"]["figure"], abs=0.001) for row in copied

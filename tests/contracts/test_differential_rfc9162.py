@@ -17,7 +17,7 @@ from ledger_service.log.proof import verify_consistency, verify_inclusion
 from ledger_service.log.tree import Tree
 from tests.contracts.conftest import Differential
 
-LARGEST = 128
+LARGEST = 64
 SHARED = Path(os.environ.get("CROWDLEDGER_SHARED", Path(__file__).parents[3] / "shared"))
 LEAVES = [leaf_hash(index.to_bytes(4, "big")) for index in range(LARGEST)]
 Question = tuple[Any, ...]
@@ -55,7 +55,7 @@ def check(differential: Differential, function: str, verify: Any, cases: list[tu
     assert not wrong, f"{len(wrong)} of {len(cases)} questions, the first: {wrong[0]}"
 
 
-def test_every_inclusion_to_128_and_no_forged_proof_of_one(differential: Differential) -> None:
+def test_every_inclusion_to_64_and_no_forged_proof_of_one(differential: Differential) -> None:
     tree = Tree(LEAVES)
     cases: list[tuple[Question, bool]] = []
     for size in range(1, LARGEST + 1):
@@ -68,7 +68,7 @@ def test_every_inclusion_to_128_and_no_forged_proof_of_one(differential: Differe
     check(differential, "inclusions", verify_inclusion, cases)
 
 
-def test_every_consistency_to_128_and_no_forged_proof_of_one(differential: Differential) -> None:
+def test_every_consistency_to_64_and_no_forged_proof_of_one(differential: Differential) -> None:
     tree = Tree(LEAVES)
     roots = [tree.root(size) for size in range(LARGEST + 1)]
     cases: list[tuple[Question, bool]] = []

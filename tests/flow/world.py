@@ -5,6 +5,7 @@ What the chain would say is put in as the rows that the watcher writes.
 
 from __future__ import annotations
 
+import functools
 import hashlib
 import itertools
 from dataclasses import dataclass, field, replace
@@ -15,7 +16,7 @@ from sqlalchemy import Engine
 
 from ledger_service import commitments, entries
 from ledger_service.chain import contracts
-from ledger_service.chain.abi import load_artifacts
+from ledger_service.chain.abi import Artifact, load_artifacts
 from ledger_service.chain.compile import compile_contracts
 from ledger_service.chain.deploy import Deployment
 from ledger_service.config import Settings
@@ -85,6 +86,18 @@ class Ask:
         return campaign_id(self.terms, CHAIN, ESCROW)
 
 
+@functools.cache
+def the_encoder() -> Encoder:
+    """One for all worlds of a process: its model takes a second to load."""
+    return Encoder()
+
+
+@functools.cache
+def compiled_contracts() -> dict[str, Artifact]:
+    """As the set-up made them."""
+    return load_artifacts(compile_contracts(PROJECT, PROJECT / ".crowdledger" / "artifacts"))
+
+
 @dataclass
 class World:
     """One service, its requester and its workers."""
@@ -93,12 +106,12 @@ class World:
     clock: SetClock = field(default_factory=SetClock)
     requester: Wallet = field(default_factory=lambda: wallet("requester"))
     operator: Wallet = field(default_factory=lambda: wallet("operator"))
-    encoder: Encoder = field(default_factory=Encoder)
+    encoder: Encoder = field(default_factory=the_encoder)
 
     def __post_init__(self) -> None:
         key = LogKey(default_origin(CHAIN, LOG), seeded("log key"))
         self.store = Store(self.engine, key, seeded("storage key"))
-        compiled = load_artifacts(compile_contracts(PROJECT, PROJECT / ".crowdledger" / "artifacts"))
+        compiled = compiled_contracts()
         self.ledger = Ledger(
             domain=Domain(CHAIN, LOG),
             operator=self.operator,

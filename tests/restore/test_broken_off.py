@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
+import os
+import signal
 import subprocess
 import sys
 import time
@@ -17,7 +20,7 @@ from tests.fsck.conftest import Life
 from tests.restore.world import dump, restored
 
 ROOT = Path(__file__).resolve().parents[2]
-KILLS = 12
+KILLS = 24
 
 
 def is_empty(database: Engine) -> bool:
@@ -63,28 +66,39 @@ def test_an_error_at_any_write_leaves_the_database_empty(
     assert dump(empty)["labels"] == dump(life.world.engine)["labels"]
 
 
+def killed_after(process: subprocess.Popen[str], seconds: float) -> bool:
+    """Let it restore in a process that is killed so long after it began; whether it was done before."""
+    assert process.stdin is not None
+    assert process.stdout is not None
+    process.stdin.write("\n")
+    process.stdin.flush()
+    child = int(process.stdout.readline())
+    time.sleep(seconds)
+    with contextlib.suppress(ProcessLookupError):  # it was quicker
+        os.kill(child, signal.SIGKILL)
+    said = process.stdout.readline()
+    return said == "done\n" and process.stdout.readline() == "ended\n"
+
+
 def test_a_kill_at_any_moment_leaves_it_empty_or_whole(life: Life, mirrored: Path, empty: Engine) -> None:
     urls = [one.url.render_as_string(hide_password=False) for one in (life.world.engine, empty)]
     command = [sys.executable, "-m", "tests.restore.killed", *urls, str(mirrored)]
     emptied = 0
-    for kill in range(KILLS):
-        process = subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, text=True)
-        with process:
-            assert process.stdout is not None
-            assert process.stdout.readline() == "ready\n"
-            time.sleep(0.08 * kill)
-            process.kill()
-            done = process.stdout.readline() == "done\n"
-        time.sleep(0.2)  # the server notices that nobody is there any more
-        if done:
-            break
-        try:
-            emptied += is_empty(empty)
-        except Exception:  # committed, and killed before it could say so
-            break
-    else:
-        with restored(life.world, mirrored, empty):
-            pass
+    with subprocess.Popen(
+        command, cwd=ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+    ) as process:
+        for kill in range(KILLS):
+            done = killed_after(process, 0.04 * kill)
+            time.sleep(0.2)  # the server notices that nobody is there any more
+            if done:
+                break
+            try:
+                emptied += is_empty(empty)
+            except Exception:  # committed, and killed before it could say so
+                break
+        else:
+            with restored(life.world, mirrored, empty):
+                pass
     assert emptied >= 2
     rows, rows_again = dump(life.world.engine), dump(empty)
     for name, found in rows.items():

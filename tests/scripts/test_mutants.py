@@ -144,7 +144,7 @@ def test_a_killer_that_does_not_notice_leaves_it_to_the_others(till: Path) -> No
 
 def test_a_loop_without_end_is_noticed(till: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     killer = "TillTest.test_what_was_put_is_held"
-    monkeypatch.setattr(mutation, "PATIENCE", 8.0)
+    monkeypatch.setattr(mutation, "PATIENCE", 4.0)
     [verdict] = run(made("endless", "while (count < 1) ++count;", "while (count < 1) {}", killer=killer))
     assert (verdict.result, verdict.why) == ("killed", "the tests did not end")
 

@@ -45,7 +45,7 @@ def sizes_for(entries: int) -> Sizes:
         a_round=_within(2 * max(BATCHES), int(share * 2 * 32_768), 32_768) // max(BATCHES) * max(BATCHES),
         single=_within(20, int(share * 1_000), 500),
         posts=_within(100, int(share * 12_000), 12_000),
-        seconds=8.0 if share >= 1 else 1.0,
+        seconds=8.0 if share >= 1 else 1.0 if share >= 0.001 else 0.3,
         labels=_within(100, int(share * 10_000), 10_000),
         turns=_within(5, int(share * 500), 500),
     )
