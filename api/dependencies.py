@@ -23,6 +23,11 @@ async def service(request: Request) -> Service:
     return running
 
 
+async def unclocked(request: Request) -> Service:
+    """The service behind the application, for what does not depend on the ledger's time."""
+    return cast(Service, request.app.state.service)
+
+
 def _id(text: str) -> bytes:
     if not _ID.fullmatch(text):
         raise NotYours("there is nothing by this name")
@@ -40,5 +45,6 @@ async def leaf_hash(leaf: Annotated[str, Path(examples=[examples.LABEL_LEAF])]) 
 
 
 Running = Annotated[Service, Depends(service)]
+Unclocked = Annotated[Service, Depends(unclocked)]
 CampaignId = Annotated[bytes, Depends(campaign_id)]
 Leaf = Annotated[bytes, Depends(leaf_hash)]

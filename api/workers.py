@@ -8,6 +8,7 @@ it.
 
 from __future__ import annotations
 
+import gc
 import logging
 import os
 import pickle
@@ -34,6 +35,7 @@ STOP_SECONDS = 30.0  # requests under way are answered until then
 LIFE_SECONDS = 10.0  # a worker that ends sooner has not begun
 MOST_FAILURES = 3  # in a row, before it is of no use to try again
 _LOOK_SECONDS = 0.2
+_SWITCH_SECONDS = 0.0005
 _ROOT = Path(__file__).parents[1]
 
 _log = logging.getLogger(__name__)
@@ -72,7 +74,12 @@ class Listening(socket.socket):
 
 
 def server(service: Service) -> uvicorn.Server:
-    """The HTTP server of one process."""
+    """The HTTP server of one process, which is set for many short requests beside work that takes longer."""
+    # A thread that computes gives way after so long; a request changes threads a dozen times.
+    sys.setswitchinterval(_SWITCH_SECONDS)
+    # What is there now stays: it is not looked through again each time that garbage is collected.
+    gc.collect()
+    gc.freeze()
     config = uvicorn.Config(create_app(service), http=Impatient, log_level="warning", access_log=False)
     return uvicorn.Server(config)
 

@@ -10,7 +10,7 @@ from pydantic import Field
 
 from api import examples
 from api.auth import Caller, Token, owner
-from api.dependencies import Leaf, Running
+from api.dependencies import Leaf, Unclocked
 from api.models import Body, Bytes32, OpeningBody, ReceiptBody, Seconds, Signature, json_bundle, shown
 from api.problems import responses
 from ledger_service.errors import (
@@ -69,7 +69,7 @@ class Receipts(Body):
     summary="Hand in answers",
     responses=responses(Unauthenticated, NotYours, BadInput, Conflict, BadSignature, Overloaded),
 )
-async def post_labels(service: Running, token: Token, body: LabelsBody) -> Response:
+async def post_labels(service: Unclocked, token: Token, body: LabelsBody) -> Response:
     """`201` means that they are in the log for good, as the checkpoint says; the same sent again changes
     nothing."""
     given = [
@@ -85,7 +85,7 @@ async def post_labels(service: Running, token: Token, body: LabelsBody) -> Respo
 @router.get(
     "/{leaf}/receipt", summary="Get a label's receipt", responses=responses(Unauthenticated, NotYours)
 )
-def get_receipt(service: Running, caller: Caller, leaf: Leaf) -> ReceiptBody:
+def get_receipt(service: Unclocked, caller: Caller, leaf: Leaf) -> ReceiptBody:
     """The receipt of one of your labels, again."""
     with service.store.begin() as uow:
         row = _readable(uow, service, caller, leaf)
@@ -99,7 +99,7 @@ def get_receipt(service: Running, caller: Caller, leaf: Leaf) -> ReceiptBody:
     response_class=Response,
     responses={**json_bundle(examples.LABEL_BUNDLE), **responses(Unauthenticated, NotYours, Conflict)},
 )
-def get_bundle(service: Running, token: Token, leaf: Leaf, anchored: bool = False) -> Response:
+def get_bundle(service: Unclocked, token: Token, leaf: Leaf, anchored: bool = False) -> Response:
     """Everything that proves one label; for its worker, the requester and the campaign's auditors.
 
     With `anchored`, under a head that is on the chain for good, so that the label can be redeemed from the

@@ -9,7 +9,7 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Header, Path, Response
 
 from api import examples
-from api.dependencies import Running
+from api.dependencies import Unclocked
 from api.problems import responses
 from ledger_service.errors import BadInput, NotYours
 from ledger_service.log import tiles
@@ -39,7 +39,7 @@ _TILE: dict[int | str, dict[str, Any]] = {
 @router.get(
     "/checkpoint", summary="Get the newest signed head", response_class=Response, responses=_CHECKPOINT
 )
-def checkpoint(service: Running) -> Response:
+def checkpoint(service: Unclocked) -> Response:
     """Size and root of the log, signed by it (C2SP tlog-checkpoint), cosigned by its witnesses where it has
     any (C2SP tlog-cosignature)."""
     with service.store.look() as uow:
@@ -54,7 +54,7 @@ def checkpoint(service: Running) -> Response:
     responses={**_TILE, **responses(NotYours)},
 )
 def tile(
-    service: Running,
+    service: Unclocked,
     path: Annotated[str, Path(examples=[examples.TILE])],
     accept_encoding: Annotated[str, Header(include_in_schema=False)] = "",
 ) -> Response:

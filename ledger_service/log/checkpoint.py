@@ -78,20 +78,18 @@ class LogKey:
 
     name: str
     seed: bytes = field(repr=False)
+    verifier: VerifierKey = field(init=False, repr=False, compare=False)  # the public half
 
     def __post_init__(self) -> None:
         if not note.is_key_name(self.name) or len(self.seed) != note.SEED_BYTES:
             raise BadInput("a log key is a name without spaces or plus, and 32 bytes")
+        verifier = VerifierKey(self.name, note.public_key(self.seed))
+        object.__setattr__(self, "verifier", verifier)  # the dataclass is frozen
 
     @staticmethod
     def generate(name: str) -> LogKey:
         """A new key from the operating system's randomness."""
         return LogKey(name, token_bytes(note.SEED_BYTES))
-
-    @property
-    def verifier(self) -> VerifierKey:
-        """The public half."""
-        return VerifierKey(self.name, note.public_key(self.seed))
 
     def sign(self, message: bytes) -> bytes:
         """The Ed25519 signature, 64 bytes."""

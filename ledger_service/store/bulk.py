@@ -8,16 +8,16 @@ from __future__ import annotations
 
 import struct
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import contextmanager
 from dataclasses import dataclass
 from hashlib import sha256
-from typing import Any, cast
+from typing import cast
 
-import psycopg
 from sqlalchemy import Connection
 
-from ledger_service.errors import Conflict, Unavailable
+from ledger_service.errors import Conflict
 from ledger_service.log.tiles import Edge, Tiles
+from ledger_service.store.prepared import Cursor
+from ledger_service.store.prepared import cursor as borrowed
 
 _HEAD = "SELECT size, root FROM log_head WHERE id = 1 FOR UPDATE"
 _ENTRIES = "COPY log_entries (index, leaf, kind, raw) FROM STDIN (FORMAT binary)"
@@ -35,9 +35,6 @@ _COPY_BEGIN = b"PGCOPY\n\xff\r\n\0" + bytes(8)
 _COPY_END = b"\xff\xff"
 _ROW = "!hiqi32si{kind}si"
 _FIRST_PIECE, _PIECE = 64, 256  # rows; the first is small, so that the server begins soon
-
-Cursor = psycopg.Cursor[Any]
-
 
 RawEntry = tuple[str, bytes]  # its kind, and its bytes as they stand in the log
 
@@ -84,18 +81,18 @@ class Bulk:
 
     def lock(self) -> tuple[int, bytes] | None:
         """Size and root of the head, whose row nobody else locks before this transaction ends."""
-        with self._cursor() as cursor:
+        with borrowed(self._connection) as cursor:
             return cast("tuple[int, bytes] | None", cursor.execute(_HEAD).fetchone())
 
     def at(self, indices: Iterable[int]) -> list[tuple[int, bytes]]:
         """(index, bytes) of the entries that are there, in no order."""
-        with self._cursor() as cursor:
+        with borrowed(self._connection) as cursor:
             found = cursor.execute(_AT, (list(indices),), binary=True).fetchall()
         return cast("list[tuple[int, bytes]]", found)
 
     def tile(self, level: int, index: int) -> bytes:
         """The hashes of a tile as they are now; nothing where there is none."""
-        with self._cursor() as cursor:
+        with borrowed(self._connection) as cursor:
             found = cursor.execute(_TILE, (level, index), binary=True).fetchone()
         return found[0] if found else b""
 
@@ -107,7 +104,7 @@ class Bulk:
         Raises:
             Conflict: one of the entries is here twice.
         """
-        with self._cursor() as cursor:
+        with borrowed(self._connection) as cursor:
             change = self._copy(cursor, rows, before, sign)
             levels, indices = zip(*change.tiles, strict=True)
             tiles = (list(levels), list(indices), list(change.tiles.values()))
@@ -134,13 +131,3 @@ class Bulk:
                 raise Conflict("an entry cannot be appended twice")
             edge, tiles = before.extend(leaves)
             return Change(edge, tiles, sign(edge))
-
-    @contextmanager
-    def _cursor(self) -> Iterator[Cursor]:
-        """psycopg's cursor. What it raises becomes ours, as `Store.begin` does it for SQLAlchemy's."""
-        with cast(Cursor, self._connection.connection.cursor()) as cursor:
-            try:
-                yield cursor
-            except psycopg.OperationalError as error:
-                self._connection.invalidate(error)
-                raise Unavailable("the database does not answer") from error

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import Connection, Row, Select, select, true
+from sqlalchemy import Connection, Select, select, true
 from sqlalchemy.dialects.postgresql import insert as upsert
 
 from ledger_service.entries import Entry
@@ -17,6 +17,7 @@ from ledger_service.log.hashing import EMPTY_ROOT, HASH_BYTES, leaf_hash
 from ledger_service.log.paths import PathCache
 from ledger_service.store import published
 from ledger_service.store.bulk import Bulk, RawEntry
+from ledger_service.store.prepared import Prepared
 from ledger_service.store.tables import anchors, log_entries, log_head, log_published
 
 Place = tuple[int, bytes]  # of an entry in the log: its index, and the leaf hash that it has there
@@ -33,35 +34,32 @@ class Head:
     witnesses: tuple[str, ...] = ()
 
 
-# One statement, so that both rows are of one moment: what is shown never gets smaller.
-_PUBLISHED: Select[Any] = (
-    select(
-        *(log_head.c[name] for name in ("size", "root", "checkpoint")),
-        log_published.c.size.label("shown"),
-        log_published.c.root.label("shown_root"),
-        log_published.c.checkpoint.label("shown_checkpoint"),
-        log_published.c.witnesses,
-    )
+_HEADS = (log_head.c.size, log_head.c.root, log_head.c.checkpoint)
+_SHOWN = (log_published.c.size, log_published.c.root, log_published.c.checkpoint, log_published.c.witnesses)
+_FINAL = select(anchors).where(anchors.c.final).order_by(anchors.c.size.desc()).limit(1).lateral()
+# One statement, so that all rows are of one moment: what is shown never gets smaller.
+_BOTH: Select[Any] = (
+    select(*_HEADS, *_SHOWN)
     .select_from(log_head)
     .outerjoin(log_published, log_published.c.id == log_head.c.id)
     .where(log_head.c.id == 1)
 )
-_FINAL = select(anchors).where(anchors.c.final).order_by(anchors.c.size.desc()).limit(1).lateral()
-_PROVING: Select[Any] = _PUBLISHED.outerjoin(_FINAL, true()).add_columns(
-    _FINAL.c.size.label("anchor"),
-    _FINAL.c.root.label("anchor_root"),
-    _FINAL.c.checkpoint.label("anchor_checkpoint"),
-    _FINAL.c.witnesses.label("anchor_witnesses"),
+_PUBLISHED = Prepared(_BOTH)
+_PROVING = Prepared(
+    _BOTH.outerjoin(_FINAL, true()).add_columns(
+        _FINAL.c.size, _FINAL.c.root, _FINAL.c.checkpoint, _FINAL.c.witnesses
+    )
 )
 
 
-def _shown(row: Row[Any] | None) -> Head:
-    """The head that readers are shown."""
-    if row is None:
+def _shown(found: Sequence[tuple[Any, ...]]) -> Head:
+    """The head that readers are shown, of the one row of both."""
+    if not found:
         raise Corrupt("the log has no head")
-    if row.shown is None:
-        return Head(row.size, row.root, row.checkpoint)
-    return Head(row.shown, row.shown_root, row.shown_checkpoint, tuple(row.witnesses))
+    size, root, checkpoint, shown, shown_root, shown_checkpoint, witnesses = found[0][:7]
+    if shown is None:
+        return Head(size, root, checkpoint)
+    return Head(shown, shown_root, shown_checkpoint, tuple(witnesses))
 
 
 class TileRows:
@@ -107,17 +105,14 @@ class Log:
     def published(self) -> Head:
         """The head that readers are shown: the one published last, with its witnesses' lines; where none was,
         the newest."""
-        return _shown(self._connection.execute(_PUBLISHED).one_or_none())
+        return _shown(_PUBLISHED.rows(self._connection))
 
     def proving(self) -> list[Head]:
         """The heads that proofs may lead to, the best first: the newest that is final on the chain, if one
         is, and the one that readers are shown."""
-        row = self._connection.execute(_PROVING).one_or_none()
-        shown = _shown(row)
-        if row is None or row.anchor is None:
-            return [shown]
-        anchor = Head(row.anchor, row.anchor_root, row.anchor_checkpoint, tuple(row.anchor_witnesses))
-        return [anchor, shown]
+        found = _PROVING.rows(self._connection)
+        shown, (size, root, checkpoint, witnesses) = _shown(found), found[0][7:]
+        return [shown] if size is None else [Head(size, root, checkpoint, tuple(witnesses)), shown]
 
     def publish(self, head: Head) -> bool:
         """Show readers this head from the commit on, unless that took anything back; whether it is shown.

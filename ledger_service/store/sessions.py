@@ -14,8 +14,9 @@ import time
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 
-from sqlalchemy import Column, Connection, Table, delete, insert, select
+from sqlalchemy import Column, Connection, Table, bindparam, delete, insert, select
 
+from ledger_service.store.prepared import Prepared
 from ledger_service.store.rows import among
 from ledger_service.store.session_tables import login_nonces, sessions
 
@@ -26,6 +27,11 @@ NONCE_BYTES = 16
 SWEEP = 100
 ENDED = "the session has ended, or never was: sign in again"
 
+_OWNER = Prepared(
+    select(sessions.c.address).where(
+        sessions.c.token_hash == bindparam("token"), sessions.c.expires_at > bindparam("now")
+    )
+)
 _TOKEN_RE = re.compile(r"[A-Za-z0-9_-]{43}")
 
 
@@ -100,7 +106,11 @@ class Sessions:
 
     def find(self, token: str, now: int | None = None) -> str | None:
         """Whose session this is at `now` (by default the clock's); None: nobody's, or it has ended."""
-        return self.find_all([token], now).get(token)
+        if not _TOKEN_RE.fullmatch(token):
+            return None
+        at = self.clock() if now is None else now
+        found = _OWNER.rows(self._connection, token=_hash(token), now=at)
+        return found[0][0] if found else None
 
     def find_all(self, tokens: Iterable[str], now: int | None = None) -> dict[str, str]:
         """Whose session each of the tokens is, as `find` says it; without those that are nobody's."""

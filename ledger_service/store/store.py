@@ -160,7 +160,10 @@ def _our_errors() -> Iterator[None]:
 def connect(database_url: str) -> Engine:
     """An engine for a PostgreSQL URL (psycopg 3)."""
     # Bound values are content, statements and nonces: they stay out of error messages.
-    engine = create_engine(database_url, pool_size=10, max_overflow=10, hide_parameters=True)
+    # The connection given back last is taken first: its server process has the most at hand.
+    engine = create_engine(
+        database_url, pool_size=10, max_overflow=10, pool_use_lifo=True, hide_parameters=True
+    )
 
     def given_back(_: DBAPIConnection, record: ConnectionPoolEntry) -> None:
         record.info[_IDLE_SINCE] = time.monotonic()

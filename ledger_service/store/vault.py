@@ -16,17 +16,22 @@ from dataclasses import dataclass, field
 
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
-from sqlalchemy import Connection, select
+from sqlalchemy import ARRAY, Connection, Text, any_, bindparam, select
 from sqlalchemy.dialects.postgresql import insert
 
 from ledger_service import commitments
 from ledger_service.commitments import Json
 from ledger_service.errors import Corrupt, NotYours
 from ledger_service.store import tables
-from ledger_service.store.rows import among
+from ledger_service.store.prepared import Prepared
 
 _NONCE_BYTES = 12
 _KEY_BYTES = 32
+_WRAPPED = Prepared(
+    select(tables.subject_keys.c.subject, tables.subject_keys.c.wrapped).where(
+        tables.subject_keys.c.subject == any_(bindparam("subjects", type_=ARRAY(Text)))
+    )
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,9 +142,7 @@ class Vault:
             raise Corrupt(f"the key of {subject} is not wrapped under our storage key") from error
 
     def _wrapped_all(self, subjects: Iterable[str]) -> dict[str, bytes]:
-        row = tables.subject_keys
-        query = select(row.c.subject, row.c.wrapped).where(among(row.c.subject, subjects))
-        return {subject: wrapped for subject, wrapped in self._connection.execute(query)}
+        return dict(_WRAPPED.rows(self._connection, subjects=list(subjects)))
 
     def _fresh(self, subject: str) -> bytes:
         nonce, secret = os.urandom(_NONCE_BYTES), os.urandom(_KEY_BYTES)
