@@ -43,7 +43,8 @@ Exit status: 0 all were kept; 1 one was broken; 2 of one it cannot be said (no a
 operator's signature), and none was broken; 3 one is pending, and the others were kept.
 """
 EXCHANGE_STATUS = """\
-Exit status: 0 saved; 1 the bundle does not hold, or is of another entry; 2 it cannot be had.
+Exit status: 0 saved; 1 the bundle does not hold, or is of another entry; 2 it cannot be had. With --json a
+failure is one object, too: its `ok` is false for status 1 and null for status 2.
 """
 PENDING = 3
 
@@ -68,6 +69,7 @@ def parser() -> argparse.ArgumentParser:
         "--key", required=True, type=Path, metavar="FILE", help="32 bytes of hex: log in as this account"
     )
     exchange.add_argument("-o", "--output", required=True, type=Path, metavar="FILE", help="where to save it")
+    exchange.add_argument("--json", action="store_true", help="print the outcome as one JSON object")
     for action in (check, exchange):
         _add_identity(action)
     return made
@@ -165,6 +167,13 @@ def _words(finding: Finding, kept: Path | None) -> str:
 
 
 def _exchange(given: argparse.Namespace, stack: ExitStack) -> int:
+    from scripts.cli.chain_arguments import answer
+
+    return answer(given, lambda _: _exchanged(given, stack))
+
+
+def _exchanged(given: argparse.Namespace, stack: ExitStack) -> tuple[dict[str, Any], list[str]]:
+    """Exchange and save; what was done, for programs and for people."""
     from ledger_service.audit.http import HttpSource
     from ledger_service.mirror.folder import PRIVATE, Folder
     from ledger_service.receipts.exchange import exchange
@@ -177,5 +186,9 @@ def _exchange(given: argparse.Namespace, stack: ExitStack) -> int:
     known = _identity(given, source, saved)
     bundles = [exchange(receipt, source, known.key, known.domain, policy) for receipt in saved]
     Folder(given.output.parent).write(given.output.name, [line + b"\n" for line in bundles], PRIVATE)
-    sys.stdout.write(f"{given.output}: {len(bundles)} proved\n")
-    return 0
+    proved = [
+        {"leaf": f"0x{one.leaf.hex()}", "index": one.index}
+        for one in (receipt.signed.receipt for receipt in saved)
+    ]
+    words = f"{given.output}: {len(bundles)} proved"
+    return {"output": str(given.output), "proved": proved}, [words]

@@ -52,7 +52,8 @@ POST URL/add-checkpoint is for logs; GET URL/<SHA-256 of the origin, hex>/checkp
 cosigned last. Evidence is kept in STATE/evidence.
 
 Exit status: 0 stopped, or with --once all logs are well; 1 with --once: a log is forked, rolled back or
-broken; 2 the input or the surroundings do not allow it, or with --once a log cannot be read.
+broken; 2 the input or the surroundings do not allow it, or with --once a log cannot be read. With --once
+--json each log is one object, by its `type`: witness.look, .fork, .rollback, .broken or .unavailable.
 """
 LISTEN = "127.0.0.1:8430"
 EVERY_SECONDS = 15.0
@@ -159,6 +160,12 @@ class Speaker:
         facts = {"origin": look.origin, "size": look.size, "read": look.read, "cosigned": look.cosigned}
         self.say(words, type="witness.look", **facts)
 
+    def unread(self, alarm: Alarm) -> None:
+        """A log that cannot be read now: no alarm yet, which nobody is woken up for."""
+        print(f"crowdledger witness: {alarm.words}", file=sys.stderr, flush=True)
+        if self._json:
+            self.say("", **alarm.to_json())
+
     def alarm(self, alarm: Alarm) -> None:
         """Something a person should look at."""
         where = f" (evidence: {alarm.evidence})" if alarm.evidence else ""
@@ -195,7 +202,8 @@ def read_logs(given: Sequence[str]) -> tuple[dict[str, list[VerifierKey]], dict[
 
 
 def once(monitors: Sequence[Monitor], speaker: Speaker) -> int:
-    """Look at every log once; the exit status."""
+    """Look at every log once, and say one thing of each; the exit status."""
+    from ledger_service.witness.alarms import UNAVAILABLE, Alarm
     from ledger_service.witness.monitor import Misbehaves
 
     status = 0
@@ -205,7 +213,8 @@ def once(monitors: Sequence[Monitor], speaker: Speaker) -> int:
         except Misbehaves:  # has been told
             status = FAILED
         except (Refused, Unavailable) as error:
-            print(f"crowdledger witness: {monitor.origin} cannot be read: {error}", file=sys.stderr)
+            words = f"{monitor.origin} cannot be read: {error}"
+            speaker.unread(Alarm(UNAVAILABLE, monitor.origin, words, _now()))
             status = status or UNUSABLE
     return status
 

@@ -338,6 +338,40 @@ def test_a_receipt_is_exchanged_for_its_bundle(
     assert main(["verify", str(out)]) == 0
 
 
+def test_an_exchange_is_one_json_object_however_it_ends(
+    server: LogServer,
+    built: Builder,
+    saved: Path,
+    write: Write,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    line = next(iter(DirSource(saved).bundles(built.campaign, "label") or ()))
+    first = labels(built)[0]
+    leaf, key, out = built.entries[first].leaf, tmp_path / "worker.key", tmp_path / "bundle.json"
+    key.write_text(WORKER.secret().hex())
+    key.chmod(0o600)
+    asked = f"/v1/labels/{show(leaf)}/bundle"
+    arguments = ["receipt", "exchange", str(write(kept(built, first))), "--log", server.url, "--json"]
+    arguments += ["--key", str(key), "-o", str(out)]
+    server.answers[asked] = [(200, {}, line.replace(b"v1", b"v2", 1))]
+    assert main(arguments) == 1
+    found = json.loads(capsys.readouterr().out)
+    assert (found["ok"], set(found)) == (False, {"ok", "error"})
+    server.answers[asked] = [(404, {}, b"")]
+    assert main(arguments) == 2
+    found = json.loads(capsys.readouterr().out)
+    assert (found["ok"], set(found)) == (None, {"ok", "error"})
+    server.answers[asked] = [(200, {}, line)]
+    assert main(arguments) == 0
+    assert json.loads(capsys.readouterr().out) == {
+        "ok": True,
+        "output": str(out),
+        "proved": [{"leaf": show(leaf), "index": first}],
+    }
+    assert out.read_bytes() == line + b"\n"
+
+
 def test_a_bundle_at_another_index_than_promised_is_refused(built: Builder, saved: Path) -> None:
     line = next(iter(DirSource(saved).bundles(built.campaign, "label") or ()))
 

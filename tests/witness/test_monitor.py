@@ -386,7 +386,12 @@ def test_once_is_an_exit_status_and_a_webhook(site: Site) -> None:
     assert sent[0] == sent[1]  # the first try was answered with 500
     proved(Path(sent[1]["data"]["evidence"]))
     shutil.rmtree(site.folder)
-    assert ended(line).returncode == 2
+    unread = ended(line)
+    assert unread.returncode == 2
+    said = json.loads(unread.stdout)
+    assert (said["type"], said["data"]["origin"]) == ("witness.unavailable", ORIGIN)
+    assert f"{ORIGIN} cannot be read" in said["data"]["words"]
+    assert said["data"]["words"] in unread.stderr
 
 
 def test_a_running_witness_reads_asks_and_tells(site: Site) -> None:
