@@ -87,17 +87,12 @@ def caller(request: Request, token: Annotated[str, Depends(session_token)]) -> s
         Unauthenticated: no token, an unknown one, or one that has ended: the last two are never told apart.
     """
     with service_of(request).store.begin() as transaction:
-        return owner(transaction.sessions, token)
-
-
-def owner(sessions: Sessions, token: str) -> str:
-    """Whose session it is. Raises as `caller`, for routes whose transaction looks the session up itself."""
-    address = sessions.find(token)
+        address = transaction.sessions.find(token)
     if address is None:
         raise Unauthenticated(ENDED)
     return address
 
 
 Caller = Annotated[str, Depends(caller)]
-# For routes whose transaction looks the session up itself, by `owner`.
+# For routes that look the session up together with what else they read.
 Token = Annotated[str, Depends(session_token)]

@@ -9,7 +9,7 @@ from fastapi import APIRouter, Response
 from pydantic import Field
 
 from api import examples
-from api.auth import Caller, Token, owner
+from api.auth import Caller, Token
 from api.dependencies import Leaf, Unclocked
 from api.models import Body, Bytes32, OpeningBody, ReceiptBody, Seconds, Signature, json_bundle, shown
 from api.problems import responses
@@ -25,12 +25,14 @@ from ledger_service.flow import label
 from ledger_service.flow.prove import Prover
 from ledger_service.flow.sequencer import Answers
 from ledger_service.log.receipts import SignedReceipt
-from ledger_service.service import Service
+from ledger_service.store.asked import ask_label
 from ledger_service.store.labels import LabelRow
+from ledger_service.store.sessions import ENDED
 from ledger_service.store.store import UnitOfWork
 
 router = APIRouter(prefix="/v1/labels", tags=["labels"])
 BUNDLE = "application/json"
+_NO_LABEL = "there is no such label"
 
 
 class LabelBody(OpeningBody):
@@ -88,7 +90,10 @@ async def post_labels(service: Unclocked, token: Token, body: LabelsBody) -> Res
 def get_receipt(service: Unclocked, caller: Caller, leaf: Leaf) -> ReceiptBody:
     """The receipt of one of your labels, again."""
     with service.store.begin() as uow:
-        row = _readable(uow, service, caller, leaf)
+        row = uow.labels.get(leaf)
+        if row is None:
+            raise NotYours(_NO_LABEL)
+        _check_readable(uow, caller, row)
         (raw,) = uow.log.at([(row.index, leaf)]).values()
         return _body(label.receipt(row, service.ledger), raw)
 
@@ -106,18 +111,21 @@ def get_bundle(service: Unclocked, token: Token, leaf: Leaf, anchored: bool = Fa
     escrow; without its judgement where that is not on the chain yet.
     """
     with service.store.look() as uow:
-        row = _readable(uow, service, owner(uow.sessions, token), leaf)
-        campaign = service.published.of(uow, service.ledger, row.campaign)
-        prover = Prover(uow, service.ledger, campaign)
-        made = prover.anchored_label(row) if anchored else prover.labels([row])[0]
+        address, asked = ask_label(uow.connection, token, leaf)
+        if address is None:  # looked up each time, so that a session ends at once
+            raise Unauthenticated(ENDED)
+        if asked is None:
+            raise NotYours(_NO_LABEL)
+        _check_readable(uow, address, asked.row)
+        campaign = service.published.of(uow, service.ledger, asked.row.campaign)
+        prover = Prover(uow, service.ledger, campaign, asked.heads)
+        made = (prover.anchored_label if anchored else prover.label)(asked.row, asked.around)
     return Response(made, media_type=BUNDLE)
 
 
-def _readable(uow: UnitOfWork, service: Service, caller: str, leaf: bytes) -> LabelRow:
-    row = uow.labels.get(leaf)
-    if row is None or not (row.worker == caller or uow.campaigns.may_audit(row.campaign, caller)):
-        raise NotYours("there is no such label")
-    return row
+def _check_readable(uow: UnitOfWork, caller: str, row: LabelRow) -> None:
+    if row.worker != caller and not uow.campaigns.may_audit(row.campaign, caller):
+        raise NotYours(_NO_LABEL)
 
 
 def _body(signed: SignedReceipt, raw: bytes) -> ReceiptBody:

@@ -105,23 +105,37 @@ class PublishedCampaigns:
 class Prover:
     """Makes the bundles of one campaign within one transaction; what they share is read once."""
 
-    def __init__(self, uow: UnitOfWork, ledger: Ledger, campaign: CampaignRow | Published) -> None:
+    def __init__(
+        self,
+        uow: UnitOfWork,
+        ledger: Ledger,
+        campaign: CampaignRow | Published,
+        heads: Sequence[Head] | None = None,
+    ) -> None:
         if isinstance(campaign, CampaignRow):
             campaign = Published.of(campaign, ledger)
         self._uow, self._ledger, self._campaign = uow, ledger, campaign
         self._log_key = str(uow.log.key.verifier)
-        self._heads = [self._proof_head(head) for head in uow.log.proving()]
+        self._heads = [self._proof_head(head) for head in heads or uow.log.proving()]
         self._texts = BundleTexts(
             bundle.LABEL, ledger.domain, self._log_key, uow.log.memory.paths, _SHARED_ROLES
         )
 
     def labels(self, rows: Sequence[LabelRow]) -> list[bytes]:
         """The bundle of each label, in the order given."""
-        around, logged = self._gather(rows)
+        found = self._uow.labels.around([row.leaf for row in rows])
+        return self._labels(rows, [found[row.leaf] for row in rows])
+
+    def label(self, row: LabelRow, around: Around) -> bytes:
+        """The bundle of one label."""
+        return self._labels([row], [around])[0]
+
+    def _labels(self, rows: Sequence[LabelRow], around: Sequence[Around]) -> list[bytes]:
+        logged = self._logged(rows, around)
         self._uow.vault.read_keys({row.worker for row in rows} | {self._campaign.requester})
         return [self._label(*one) for one in zip(rows, logged, around, strict=True)]
 
-    def anchored_label(self, row: LabelRow) -> bytes:
+    def anchored_label(self, row: LabelRow, around: Around) -> bytes:
         """The bundle of a label under the newest head that is final on the chain: what a worker redeems with.
 
         Where that head does not cover the label's judgement, the bundle is without it.
@@ -129,7 +143,7 @@ class Prover:
         Raises:
             Conflict: no such head covers the label.
         """
-        (around,), (logged,) = self._gather([row])
+        (logged,) = self._logged([row], [around])
         anchor = self._uow.anchors.newest_final()
         covered = {role: found for role, found in logged.items() if anchor and found[0] < anchor.size}
         if not covered.keys() >= bundle.UNJUDGED:
@@ -138,14 +152,11 @@ class Prover:
         kept = logged if judged else {role: logged[role] for role in bundle.UNJUDGED}
         return self._label(row, kept, around)
 
-    def _gather(self, rows: Sequence[LabelRow]) -> tuple[list[Around], list[dict[str, Logged]]]:
-        """What stands around each label, and its entries by role, with their indices."""
-        found = self._uow.labels.around([row.leaf for row in rows])
-        around = [found[row.leaf] for row in rows]
+    def _logged(self, rows: Sequence[LabelRow], around: Sequence[Around]) -> list[dict[str, Logged]]:
+        """The entries of each label's bundle by role, with their indices."""
         named = [_roles(row, one, self._campaign.place) for row, one in zip(rows, around, strict=True)]
         raw = self._uow.log.at(place for roles in named for place in roles.values())
-        logged = [{role: (index, raw[index]) for role, (index, _) in roles.items()} for roles in named]
-        return around, logged
+        return [{role: (index, raw[index]) for role, (index, _) in roles.items()} for roles in named]
 
     def _label(self, row: LabelRow, logged: dict[str, Logged], around: Around) -> bytes:
         requester, opened = self._campaign.requester, self._uow.vault.open_text

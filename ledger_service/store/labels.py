@@ -85,9 +85,9 @@ _AROUND: Select[Any] = (
     .outerjoin(runs, runs.c.leaf == truths.c.run)
 )
 _ONE = labels.c.leaf == bindparam("leaf")
-_LABEL = Prepared(select(*columns(labels, LabelRow)).where(_ONE))
-# Of many, the server thinks anew each time how to find them, which takes it much longer than to find one.
-_AROUND_ONE = Prepared(_AROUND.where(_ONE))
+LABEL = Prepared(select(*columns(labels, LabelRow)).where(_ONE))
+# How to find many the server thinks over each time, which takes it much longer than to find one.
+AROUND = Prepared(_AROUND.where(_ONE))
 _AROUND_ALL = Prepared(_AROUND.where(labels.c.leaf == any_(bindparam("leaves", type_=ARRAY(LargeBinary)))))
 
 
@@ -108,7 +108,7 @@ class Labels:
 
     def get(self, leaf: bytes) -> LabelRow | None:
         """One label, if it exists."""
-        found = _LABEL.rows(self._connection, leaf=leaf)
+        found = LABEL.rows(self._connection, leaf=leaf)
         return LabelRow(*found[0]) if found else None
 
     def page(self, campaign: bytes, after: int = -1, limit: int | None = None) -> list[LabelRow]:
@@ -151,8 +151,5 @@ class Labels:
 
     def around(self, leaves: Sequence[bytes]) -> dict[bytes, Around]:
         """What stands around the named labels that exist, by leaf hash; all of it in one query."""
-        if len(leaves) == 1:
-            found = _AROUND_ONE.rows(self._connection, leaf=leaves[0])
-        else:
-            found = _AROUND_ALL.rows(self._connection, leaves=leaves)
+        found = _AROUND_ALL.rows(self._connection, leaves=leaves)
         return {row[0]: Around(*row) for row in found}

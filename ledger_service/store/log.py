@@ -45,7 +45,7 @@ _BOTH: Select[Any] = (
     .where(log_head.c.id == 1)
 )
 _PUBLISHED = Prepared(_BOTH)
-_PROVING = Prepared(
+PROVING = Prepared(
     _BOTH.outerjoin(_FINAL, true()).add_columns(
         _FINAL.c.size, _FINAL.c.root, _FINAL.c.checkpoint, _FINAL.c.witnesses
     )
@@ -60,6 +60,12 @@ def _shown(found: Sequence[tuple[Any, ...]]) -> Head:
     if shown is None:
         return Head(size, root, checkpoint)
     return Head(shown, shown_root, shown_checkpoint, tuple(witnesses))
+
+
+def proving(found: Sequence[tuple[Any, ...]]) -> list[Head]:
+    """The heads of `Log.proving`, of what `PROVING` finds."""
+    shown, (size, root, checkpoint, witnesses) = _shown(found), found[0][7:]
+    return [shown] if size is None else [Head(size, root, checkpoint, tuple(witnesses)), shown]
 
 
 class TileRows:
@@ -110,9 +116,7 @@ class Log:
     def proving(self) -> list[Head]:
         """The heads that proofs may lead to, the best first: the newest that is final on the chain, if one
         is, and the one that readers are shown."""
-        found = _PROVING.rows(self._connection)
-        shown, (size, root, checkpoint, witnesses) = _shown(found), found[0][7:]
-        return [shown] if size is None else [Head(size, root, checkpoint, tuple(witnesses)), shown]
+        return proving(PROVING.rows(self._connection))
 
     def publish(self, head: Head) -> bool:
         """Show readers this head from the commit on, unless that took anything back; whether it is shown.

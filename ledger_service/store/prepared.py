@@ -17,6 +17,7 @@ from sqlalchemy.dialects.postgresql.psycopg import PGDialect_psycopg
 from ledger_service.errors import Unavailable
 
 Cursor = psycopg.Cursor[Any]
+Rows = list[tuple[Any, ...]]
 
 
 @contextmanager
@@ -37,7 +38,17 @@ class Prepared:
         compiled = query.compile(dialect=PGDialect_psycopg())  # type: ignore[no-untyped-call]
         self._text, self._fixed = str(compiled).encode(), compiled.params
 
-    def rows(self, connection: Connection, **values: Any) -> list[tuple[Any, ...]]:
+    def rows(self, connection: Connection, **values: Any) -> Rows:
         """The rows that it finds with these values."""
         with cursor(connection) as made:
             return made.execute(self._text, self._fixed | values, binary=True).fetchall()
+
+    @staticmethod
+    def together(connection: Connection, *asked: tuple[Prepared, dict[str, Any]]) -> list[Rows]:
+        """The rows of several queries, each with its values, which go to the server at once."""
+        with cursor(connection) as first:
+            cursors = [first.connection.cursor() for _ in asked]
+            with first.connection.pipeline():
+                for one, (query, values) in zip(cursors, asked, strict=True):
+                    one.execute(query._text, query._fixed | values, binary=True)
+            return [one.fetchall() for one in cursors]

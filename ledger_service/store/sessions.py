@@ -27,7 +27,7 @@ NONCE_BYTES = 16
 SWEEP = 100
 ENDED = "the session has ended, or never was: sign in again"
 
-_OWNER = Prepared(
+OWNER = Prepared(
     select(sessions.c.address).where(
         sessions.c.token_hash == bindparam("token"), sessions.c.expires_at > bindparam("now")
     )
@@ -106,11 +106,7 @@ class Sessions:
 
     def find(self, token: str, now: int | None = None) -> str | None:
         """Whose session this is at `now` (by default the clock's); None: nobody's, or it has ended."""
-        if not _TOKEN_RE.fullmatch(token):
-            return None
-        at = self.clock() if now is None else now
-        found = _OWNER.rows(self._connection, token=_hash(token), now=at)
-        return found[0][0] if found else None
+        return self.find_all([token], now).get(token)
 
     def find_all(self, tokens: Iterable[str], now: int | None = None) -> dict[str, str]:
         """Whose session each of the tokens is, as `find` says it; without those that are nobody's."""
@@ -143,6 +139,11 @@ class Sessions:
             select(key).where(table.c.expires_at <= now).limit(SWEEP).with_for_update(skip_locked=True)
         )  # locked in whatever order, but never waited for: so no deadlock
         self._connection.execute(delete(table).where(key.in_(ended)))
+
+
+def owner_values(token: str) -> dict[str, bytes | int]:
+    """What `OWNER` is asked with. For what is no token it finds nobody."""
+    return {"token": _hash(token), "now": wall_clock()}
 
 
 def _hash(token: str) -> bytes:

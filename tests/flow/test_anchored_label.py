@@ -17,7 +17,8 @@ from tests.flow.world import Ask, World
 def bundle_of(world: World, ask: Ask) -> bytes:
     with world.store.begin() as uow:
         prover = Prover(uow, world.ledger, uow.campaigns.get(ask.campaign))
-        return prover.anchored_label(uow.labels.page(ask.campaign, limit=1)[0])
+        (row,) = uow.labels.page(ask.campaign, limit=1)
+        return prover.anchored_label(row, uow.labels.around([row.leaf])[row.leaf])
 
 
 def test_it_leads_to_an_anchored_head_also_when_the_judgement_does_not(world: World) -> None:
