@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 from fastapi.testclient import TestClient
-from sqlalchemy import Engine
+from sqlalchemy import Engine, delete
 
 from api import siwe
 from api.app import create_app
@@ -29,6 +29,7 @@ from ledger_service.log.checkpoint import open_checkpoint
 from ledger_service.log.tree import Tree
 from ledger_service.service import Service
 from ledger_service.signing import Wallet
+from ledger_service.store.tables import subject_keys
 from ledger_service.verify.verifier import verify_bundle
 from tests.flow.world import CHAIN, LOG, Ask, World, wallet
 
@@ -247,6 +248,31 @@ def test_a_label_is_read_by_its_worker_and_not_by_another(
         path = f"/v1/labels/{leaf}/{page}"
         assert Caller(client, wallet("ada")).call("GET", path).status_code == 200
         assert Caller(client, wallet("bob")).call("GET", path).status_code == 404
+
+
+def test_a_bundle_by_itself_is_the_one_among_all(world: World, client: TestClient, judged: Ask) -> None:
+    with world.store.begin() as uow:
+        rows = uow.labels.page(judged.campaign)
+    requester = Caller(client, world.requester)
+    page = requester.call("GET", f"/v1/campaigns/{show(judged.campaign)}/bundles").content.splitlines()
+    for row, line in zip(rows, page, strict=True):
+        assert requester.call("GET", f"/v1/labels/{show(row.leaf)}/bundle").content == line
+    assert requester.call("GET", f"/v1/labels/{show(bytes(32))}/bundle").status_code == 404
+
+
+def test_a_key_that_is_destroyed_and_a_session_that_ends_count_at_once(
+    world: World, client: TestClient, judged: Ask
+) -> None:
+    ada = Caller(client, wallet("ada"))
+    with world.store.begin() as uow:
+        row = next(row for row in uow.labels.page(judged.campaign) if row.worker == wallet("ada").address)
+    path = f"/v1/labels/{show(row.leaf)}/bundle"
+    assert ada.call("GET", path).status_code == 200
+    with world.store.begin() as uow:
+        uow.connection.execute(delete(subject_keys).where(subject_keys.c.subject == row.worker))
+    assert ada.call("GET", path).status_code == 404
+    assert ada.call("POST", "/v1/auth/logout").status_code == 204
+    assert ada.call("GET", path).status_code == 401
 
 
 def test_bundles_and_openings_page_to_the_end(world: World, client: TestClient, judged: Ask) -> None:
