@@ -19,6 +19,17 @@ from ledger_service.errors import TooLarge, Unavailable
 LIMIT = 65_536
 
 
+def dripping(before: bytes) -> Callable[[socket.socket, threading.Event], None]:
+    """What sends this, and then a byte now and again."""
+
+    def drip(one: socket.socket, end: threading.Event) -> None:
+        one.sendall(before)
+        while not end.wait(0.1):
+            one.sendall(b"a")
+
+    return drip
+
+
 def bomb(layers: int, size: int = 64 << 20) -> bytes:
     """Zeros, compressed as often as is said."""
     body = bytes(size)
@@ -124,12 +135,7 @@ def test_what_is_no_whole_gzip_is_no_answer() -> None:
 
 @pytest.mark.parametrize("before", [b"", b"HTTP/1.1 200 OK\r\nX-A: ", b"HTTP/1.1 200 OK\r\n\r\n"])
 def test_whatever_drips_is_given_up_at_the_deadline(before: bytes) -> None:
-    def drip(one: socket.socket, end: threading.Event) -> None:
-        one.sendall(before)
-        while not end.wait(0.1):
-            one.sendall(b"a")
-
-    with answering(drip) as url, BoundedClient(0.7) as client:
+    with answering(dripping(before)) as url, BoundedClient(0.7) as client:
         started = time.monotonic()
         with pytest.raises(Unavailable):
             client.ask("GET", url, "the server", LIMIT)

@@ -7,18 +7,17 @@ every value that is read from an answer goes through one of the checks below.
 from __future__ import annotations
 
 import re
-import time
 from collections.abc import Mapping
 from typing import Any
 
-import requests
 from web3.providers.rpc import HTTPProvider
 from web3.types import RPCEndpoint
 
-from ledger_service.errors import Conflict, Corrupt, Unavailable
+from ledger_service.bounded import BoundedClient
+from ledger_service.errors import Conflict, Corrupt, TooLarge, Unavailable
 
 MAX_ANSWER_BYTES = 32 << 20
-_CHUNK = 1 << 16
+_HEADERS = {"Content-Type": "application/json"}
 _QUANTITY = re.compile(r"0x(0|[1-9a-f][0-9a-f]*)\Z", re.IGNORECASE)
 _DATA = re.compile(r"0x(?:[0-9a-f]{2})*\Z", re.IGNORECASE)
 _TEXT_LIMIT = 500
@@ -55,33 +54,30 @@ class Reverted(Conflict):
 
 
 class BoundedProvider(HTTPProvider):
-    """web3's HTTP provider with a bound on bytes and on the whole time of an answer; it never retries."""
+    """web3's HTTP provider with a bound on bytes and on the time of a whole exchange, however it is divided.
+
+    It never retries, and follows no redirect.
+    """
 
     def __init__(self, url: str, timeout: float, max_bytes: int) -> None:
-        self._session = requests.Session()
-        super().__init__(url, session=self._session, exception_retry_configuration=None)
-        self._timeout, self._max_bytes = timeout, max_bytes
+        super().__init__(url, exception_retry_configuration=None)
+        self._client, self._max_bytes = BoundedClient(timeout), max_bytes
 
     def close(self) -> None:
         """Close the connections."""
-        self._session.close()
+        self._client.close()
 
     def _make_request(self, method: RPCEndpoint, request_data: bytes) -> bytes:
-        deadline = time.monotonic() + self._timeout
-        headers = {"Content-Type": "application/json"}
-        with self._session.post(
-            str(self.endpoint_uri), data=request_data, headers=headers, timeout=self._timeout, stream=True
-        ) as response:
-            body = bytearray()
-            for chunk in response.iter_content(_CHUNK):
-                body += chunk
-                if len(body) > self._max_bytes:
-                    raise AnswerTooLarge(f"{method}: the answer is larger than {self._max_bytes} bytes")
-                if time.monotonic() > deadline:
-                    raise Unavailable(f"{method}: no whole answer within {self._timeout} s")
-            if response.status_code >= 500 or not body:
-                raise Unavailable(f"{method}: the node answers with HTTP status {response.status_code}")
-            return bytes(body)
+        url = str(self.endpoint_uri)
+        try:
+            answer = self._client.ask(
+                "POST", url, f"{method}: the node", self._max_bytes, content=request_data, headers=_HEADERS
+            )
+        except TooLarge as error:
+            raise AnswerTooLarge(f"{method}: the answer is larger than {self._max_bytes} bytes") from error
+        if answer.status >= 500 or not answer.body:
+            raise Unavailable(f"{method}: the node answers with HTTP status {answer.status}")
+        return answer.body
 
 
 class Rpc:
@@ -104,8 +100,6 @@ class Rpc:
         """
         try:
             answer = self._provider.make_request(RPCEndpoint(method), list(params))
-        except (requests.RequestException, OSError) as error:
-            raise Unavailable(f"{method}: the node does not answer: {type(error).__name__}") from error
         except (ValueError, RecursionError) as error:
             raise Unavailable(f"{method}: the answer is not JSON") from error
         if not isinstance(answer, Mapping):

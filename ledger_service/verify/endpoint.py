@@ -1,14 +1,9 @@
-"""One JSON-RPC endpoint over plain HTTP: no client library, and nothing that it sends is trusted."""
+"""One JSON-RPC endpoint over plain HTTP: no chain library, and nothing that it sends is trusted."""
 
 from __future__ import annotations
 
-import http.client
 import json
 import re
-import time
-import urllib.error
-import urllib.request
-from typing import IO
 
 from ledger_service import commitments
 from ledger_service.commitments import Json
@@ -16,6 +11,8 @@ from ledger_service.errors import BadInput, Unavailable
 
 TIMEOUT_SECONDS = 20.0
 MAX_ANSWER_BYTES = 1 << 20
+_NAME = "the RPC endpoint"
+_HEADERS = {"Content-Type": "application/json"}
 _QUANTITY = re.compile(r"0x(0|[1-9a-f][0-9a-f]{0,63})\Z")
 _DATA = re.compile(r"0x(?:[0-9a-fA-F]{2})*\Z")
 
@@ -28,13 +25,15 @@ class Refused(Unavailable):
 
 
 class Endpoint:
-    """Asks one endpoint; `timeout` is for one exchange, in seconds."""
+    """Asks one endpoint; `timeout` is for one whole exchange, in seconds, however the endpoint divides them.
+
+    Redirects are not followed: one could lead to a server that nobody named.
+    """
 
     def __init__(self, url: str, timeout: float = TIMEOUT_SECONDS) -> None:
         if not url.startswith(("http://", "https://")):
             raise BadInput("the RPC endpoint is an http or https URL")
         self._url, self._timeout = url, timeout
-        self._opener = urllib.request.build_opener(_NoRedirect)
 
     def ask(self, method: str, *params: Json) -> Json:
         """What the endpoint answers.
@@ -45,44 +44,22 @@ class Endpoint:
         body = json.dumps({"jsonrpc": "2.0", "id": 1, "method": method, "params": list(params)}).encode()
         try:
             answer = commitments.parse(self._post(body))
-        except (OSError, ValueError, BadInput, http.client.HTTPException) as error:
-            raise Unavailable(f"the RPC endpoint does not answer: {error}") from error
+        except (ValueError, BadInput) as error:
+            raise Unavailable(f"{_NAME} does not answer: {error}") from error
         if not isinstance(answer, dict) or "result" not in answer:
             reason = answer.get("error") if isinstance(answer, dict) else "no JSON-RPC answer"
             raise Refused(method, json.dumps(reason))
         return answer["result"]
 
     def _post(self, body: bytes) -> bytes:
-        request = urllib.request.Request(  # noqa: S310  the scheme was checked when this object was made
-            self._url, data=body, headers={"Content-Type": "application/json"}
-        )
-        deadline = time.monotonic() + self._timeout
-        try:
-            with self._opener.open(request, timeout=self._timeout) as response:
-                return _read(response, deadline)
-        except urllib.error.HTTPError as error:
-            with error:
-                if 400 <= error.code < 500:  # many endpoints send their JSON-RPC errors so
-                    return _read(error, deadline)
-                raise
+        from ledger_service.bounded import BoundedClient  # not needed where no chain is asked
 
-
-def _read(response: http.client.HTTPResponse | IO[bytes], deadline: float) -> bytes:
-    """One answer, bounded in bytes and in time, however slowly the server drips."""
-    raw = b""
-    read = getattr(response, "read1", response.read)
-    while chunk := read(65_536):
-        raw += chunk
-        if len(raw) > MAX_ANSWER_BYTES or time.monotonic() > deadline:
-            raise ValueError("its answer is too long, or takes too long")
-    return raw
-
-
-class _NoRedirect(urllib.request.HTTPRedirectHandler):
-    """A redirect could lead to a server that nobody named."""
-
-    def redirect_request(self, *_: object, **__: object) -> None:
-        """Follow none; urllib then raises HTTPError."""
+        with BoundedClient(self._timeout) as client:
+            answer = client.ask("POST", self._url, _NAME, MAX_ANSWER_BYTES, content=body, headers=_HEADERS)
+        # Many endpoints send their JSON-RPC errors with a status of 400 and more.
+        if answer.status != 200 and not 400 <= answer.status < 500:
+            raise Unavailable(f"{_NAME} answers with HTTP status {answer.status}")
+        return answer.body
 
 
 def quantity(value: object, what: str) -> int:

@@ -20,6 +20,7 @@ from ledger_service.chain import rpc
 from ledger_service.chain.client import Call, ChainClient
 from ledger_service.chain.rpc import AnswerTooLarge, Reverted, Rpc, RpcRefused
 from ledger_service.errors import Corrupt, Unavailable
+from tests.test_bounded import answering, dripping
 
 HASH = "0x" + "11" * 32
 BLOCK = {
@@ -259,10 +260,20 @@ def test_an_answer_that_trickles_is_cut_off(node: Node) -> None:
     node.raw = trickle
     slow = Rpc(node.url, 0.3)
     before = time.monotonic()
-    with pytest.raises(Unavailable, match=r"within 0\.3 s"):
+    with pytest.raises(Unavailable, match=r"within 0\.3 s|timed out"):
         slow.ask("eth_blockNumber")
     assert time.monotonic() - before < 3
     slow.close()
+
+
+@pytest.mark.parametrize("before", [b"", b"HTTP/1.1 200 OK\r\nX-A: ", b"HTTP/1.1 200 OK\r\n\r\n"])
+def test_whatever_a_node_drips_is_given_up_at_the_deadline(before: bytes) -> None:
+    with answering(dripping(before)) as url:
+        slow, started = Rpc(url, 0.5), time.monotonic()
+        with pytest.raises(Unavailable, match=r"within 0\.5 s|timed out"):
+            slow.ask("eth_blockNumber")
+        assert time.monotonic() - started < 2.5
+        slow.close()
 
 
 def test_a_failing_server_is_unavailable(node: Node, client: ChainClient) -> None:

@@ -17,6 +17,7 @@ from ledger_service.verify.chain import JsonRpcChain
 from ledger_service.verify.endpoint import MAX_ANSWER_BYTES
 from ledger_service.verify.verdict import Memory
 from ledger_service.verify.verifier import CHAIN_NOTE, KEY_NOTE, POLICY_NOTE, verify_bundle
+from tests.test_bounded import answering, dripping
 from tests.verify.rpc import Refusal, endpoint
 from tests.verify.world import ESCROW, LOG_ADDRESS, World, seeded, show
 
@@ -354,8 +355,20 @@ def test_an_endpoint_that_drips_is_given_up(world: World) -> None:
             yield b" "
             time.sleep(0.01)
 
-    with endpoint(lambda method, params: spaces()) as (url, _), pytest.raises(Unavailable, match="too long"):
+    with (
+        endpoint(lambda method, params: spaces()) as (url, _),
+        pytest.raises(Unavailable, match=r"within|timed out"),
+    ):
         verify_bundle(world.label_bundle(), chain=JsonRpcChain(url, timeout=0.2))
+
+
+@pytest.mark.parametrize("before", [b"", b"HTTP/1.1 200 OK\r\nX-A: "])
+def test_an_endpoint_whose_head_drips_is_given_up(world: World, before: bytes) -> None:
+    with answering(dripping(before)) as url:
+        started = time.monotonic()
+        with pytest.raises(Unavailable, match=r"within|timed out"):
+            verify_bundle(world.label_bundle(), chain=JsonRpcChain(url, timeout=0.5))
+        assert time.monotonic() - started < 2.5
 
 
 @pytest.mark.parametrize("url", ["", "file:///etc/hostname", "ftp://example.com", "localhost:8545"])
