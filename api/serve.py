@@ -87,7 +87,7 @@ def _cosigning(service: Service) -> Iterator[Cosigning | None]:
             uow.log.unpublish()
         yield None
         return
-    cosigning = Cosigning(service.store, read_policy(path))
+    cosigning = Cosigning(service.store, read_policy(path), again=service.settings.cosign_seconds)
     try:
         yield cosigning
     finally:

@@ -30,6 +30,7 @@ MOST_BASIS_POINTS = 2_500  # CampaignEscrow.MAX_FEE_BPS
 # On a chain of our own nothing takes long; elsewhere finality, outages and people do.
 LOCAL_JUDGING_SECONDS = 3_600
 JUDGING_SECONDS = 86_400
+COSIGN_SECONDS = 300
 # Read by others: the state directory's module, the set-up, the tests.
 ELSEWHERE = ("STATE", "PYTHON", "SHARED")
 
@@ -52,6 +53,7 @@ class Options:
         anchor_seconds: how long new entries wait for an anchor when no payroll does.
         confirmations: blocks until a block is final; None asks the chain (its `finalized` block).
         witness_policy: C2SP tlog-policy file: who is to cosign the log's heads; None for nobody.
+        cosign_seconds: how old a witness's line gets, while nothing is appended, before it is asked again.
         workers: processes that answer requests.
     """
 
@@ -69,17 +71,11 @@ class Options:
     confirmations: int | None = None
     anchor_seconds: float = 15.0
     witness_policy: Path | None = None
+    cosign_seconds: int = COSIGN_SECONDS
     workers: int = 1
 
     def __post_init__(self) -> None:
-        if not 1 <= self.workers <= MOST_WORKERS:
-            raise BadInput(f"1 to {MOST_WORKERS} processes can answer requests, not {self.workers}")
-        if not 0 <= self.port < 1 << 16:
-            raise BadInput(f"a port is a number from 0 to 65535, not {self.port}")
-        if not 0 <= self.fee_bps <= MOST_BASIS_POINTS:
-            raise BadInput(f"the fee is 0 to {MOST_BASIS_POINTS} basis points, not {self.fee_bps}")
-        if self.confirmations is not None and self.confirmations < 0:
-            raise BadInput("the number of confirmations is not negative")
+        self._check_numbers()
         if self.host not in LOOPBACK and not self.domains:
             raise BadInput(f"on {self.host} others can reach the API: name it with --domain, as they type it")
         for domain in self.domains:
@@ -91,6 +87,18 @@ class Options:
         _check_url(self.database_url, "DATABASE_URL", ("postgresql", "postgresql+psycopg"))
         _check_url(self.rpc_url, "the chain's address", ("http", "https"))
 
+    def _check_numbers(self) -> None:
+        if not 1 <= self.workers <= MOST_WORKERS:
+            raise BadInput(f"1 to {MOST_WORKERS} processes can answer requests, not {self.workers}")
+        if not 0 <= self.port < 1 << 16:
+            raise BadInput(f"a port is a number from 0 to 65535, not {self.port}")
+        if not 0 <= self.fee_bps <= MOST_BASIS_POINTS:
+            raise BadInput(f"the fee is 0 to {MOST_BASIS_POINTS} basis points, not {self.fee_bps}")
+        if self.confirmations is not None and self.confirmations < 0:
+            raise BadInput("the number of confirmations is not negative")
+        if self.cosign_seconds < 1:
+            raise BadInput("witnesses are asked again after a second or more")
+
 
 @dataclass(frozen=True)
 class Settings:
@@ -99,7 +107,7 @@ class Settings:
     Attributes:
         local: the chain is our own: it has a token for everybody, and a clock that may be moved.
         port: where the API listens; never 0.
-        confirmations, witness_policy, workers: as in Options.
+        confirmations, witness_policy, cosign_seconds, workers: as in Options.
     """
 
     state: Path
@@ -121,6 +129,7 @@ class Settings:
     confirmations: int | None
     anchor_seconds: float
     witness_policy: Path | None = None
+    cosign_seconds: int = COSIGN_SECONDS
     workers: int = 1
 
     @property
@@ -165,6 +174,7 @@ def settle(
         confirmations=options.confirmations,
         anchor_seconds=options.anchor_seconds,
         witness_policy=options.witness_policy,
+        cosign_seconds=options.cosign_seconds,
         workers=options.workers,
     )
 
@@ -175,6 +185,7 @@ _NUMBERS = {
     "FEE_BPS": "fee_bps",
     "BOND": "bond",
     "CONFIRMATIONS": "confirmations",
+    "COSIGN_SECONDS": "cosign_seconds",
     "WORKERS": "workers",
 }
 _LISTS = {"DOMAINS": "domains", "TOKENS": "tokens"}

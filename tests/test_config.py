@@ -33,6 +33,7 @@ def test_everything_can_be_given_in_the_environment() -> None:
         "CROWDLEDGER_ARBITER": ARBITER.upper().replace("0X", "0x"),
         "CROWDLEDGER_CONFIRMATIONS": "12",
         "CROWDLEDGER_WITNESS_POLICY": "/etc/witnesses.policy",
+        "CROWDLEDGER_COSIGN_SECONDS": "60",
     }
     options = read_options(environment, {"state": STATE})
     assert options == Options(
@@ -45,6 +46,7 @@ def test_everything_can_be_given_in_the_environment() -> None:
         arbiter=ARBITER,
         confirmations=12,
         witness_policy=Path("/etc/witnesses.policy"),
+        cosign_seconds=60,
     )
 
 
@@ -53,6 +55,7 @@ def test_everything_can_be_given_in_the_environment() -> None:
     [
         ({"CROWDLEDGER_PROT": "1"}, "nobody knows the variable CROWDLEDGER_PROT"),
         ({"CROWDLEDGER_PORT": "http"}, "CROWDLEDGER_PORT is a number"),
+        ({"CROWDLEDGER_COSIGN_SECONDS": "0"}, "after a second or more"),
         ({"CROWDLEDGER_PORT": "-1"}, "CROWDLEDGER_PORT is a number"),
         ({"CROWDLEDGER_PORT": "65536"}, "from 0 to 65535"),
         ({"CROWDLEDGER_FEE_BPS": "2501"}, "0 to 2500 basis points"),

@@ -10,6 +10,8 @@ it.
     5. Where somebody else has had a newer committed head cosigned meanwhile, the round goes on with it,
        within the same second.
     6. Lines that come later are added while the head is the one that is shown; then comes the next round.
+    7. Where no new head comes, every witness is asked for the same head again, at the interval that was
+       configured: the time in its line is what a reader who wants a fresh head looks at.
 
 Crash before a witness answers: it may have cosigned a head that we do not know of as cosigned; the next start
 asks from size 0, is told the size, and goes on from there. Crash before the row of what is shown is
@@ -20,11 +22,13 @@ committed: the head before is still shown, and the next round asks again. Crash 
 from __future__ import annotations
 
 import logging
+import math
 import time
 from collections.abc import Callable, Sequence
 from concurrent import futures
 from dataclasses import dataclass, field
 
+from ledger_service.config import COSIGN_SECONDS
 from ledger_service.errors import BadInput, LedgerError, VerificationError
 from ledger_service.log.checkpoint import Checkpoint, VerifierKey
 from ledger_service.log.cosignature import CosignerKey, with_lines
@@ -44,12 +48,14 @@ _log = logging.getLogger(__name__)
 
 @dataclass
 class _Round:
-    """One head, and who has cosigned it: {vkey: signature line}, in the order in which they came."""
+    """One head, and who has cosigned it: {vkey: signature line}, in the order in which they came first; and
+    when each line came, by the machine's own clock."""
 
     head: Head
     begun: float
     lines: dict[str, str] = field(default_factory=dict)
-    shown: int = -1  # how many of the lines are shown; -1 while the head is not
+    came: dict[str, float] = field(default_factory=dict)
+    shown: dict[str, str] | None = None  # the lines that are shown; None while the head is not
 
     def cosigned(self) -> Head:
         """The head with the lines that there are."""
@@ -72,15 +78,23 @@ class _Asked:
 class Cosigning:
     """Has the log's heads cosigned, and shows them. `step` is for one thread, and in one process at a time.
 
+    Args:
+        again: seconds after which a witness is asked again for a head that it has cosigned.
+
     Raises on creation:
         BadInput: the policy is for other logs, or its quorum cannot be reached with the witnesses that have
             a URL.
     """
 
     def __init__(
-        self, store: Store, policy: Policy, *, monotonic: Callable[[], float] = time.monotonic
+        self,
+        store: Store,
+        policy: Policy,
+        *,
+        again: float = COSIGN_SECONDS,
+        monotonic: Callable[[], float] = time.monotonic,
     ) -> None:
-        self._store, self._policy, self._monotonic = store, policy, monotonic
+        self._store, self._policy, self._again, self._monotonic = store, policy, again, monotonic
         _check(policy, store.log_key.verifier)
         self._round = self._begin()
         self._witnesses = {
@@ -121,7 +135,8 @@ class Cosigning:
         keys = [CosignerKey.parse(vkey) for vkey in shown.witnesses]
         lines = {str(key): found[key.name, key.key_id] for key in keys}
         begun = self._round_of(shown)
-        begun.lines, begun.shown = lines, len(lines)
+        begun.lines, begun.shown = lines, dict(lines)
+        begun.came = dict.fromkeys(lines, begun.begun)
         return begun
 
     def _round_of(self, head: Head) -> _Round:
@@ -134,7 +149,7 @@ class Cosigning:
 
     def _next_round(self) -> None:
         """The newest head's round, once this one's head is shown."""
-        if self._round.shown < 0:
+        if self._round.shown is None:
             return
         with self._store.begin() as uow:
             head = uow.log.head()
@@ -144,7 +159,8 @@ class Cosigning:
     def _ask(self) -> None:
         head, now = self._round.head, self._monotonic()
         for key, asked in self._witnesses.items():
-            if asked.future is None and str(key) not in self._round.lines and now >= asked.due:
+            came = self._round.came.get(str(key), -math.inf)
+            if asked.future is None and now >= max(came + self._again, asked.due):
                 asked.size = head.size
                 asked.future = self._pool.submit(self._cosign, asked.client, head)
 
@@ -173,6 +189,7 @@ class Cosigning:
         asked.fault, asked.pause = "", 0.0
         if asked.size == self._round.head.size:
             self._round.lines[str(key)] = found.line
+            self._round.came[str(key)] = self._monotonic()
             self._times[str(key)] = found.time
 
     def _was_fed(self, size: int) -> bool:
@@ -185,7 +202,7 @@ class Cosigning:
             head = uow.log.head()
         if size > head.size:
             return False
-        if self._round.shown < 0 and head.size > self._round.head.size:
+        if self._round.shown is None and head.size > self._round.head.size:
             begun = self._round.begun
             self._round = self._round_of(head)
             self._round.begun = begun
@@ -211,12 +228,12 @@ class Cosigning:
         keys = [key for key in self._policy.cosigners if str(key) in current.lines]
         quorum = self._policy.satisfied_by(keys)
         late = self._monotonic() - current.begun >= QUORUM_SECONDS
-        if len(current.lines) == current.shown or not (quorum or late or current.shown >= 0):
+        if current.lines == current.shown or not (quorum or late or current.shown is not None):
             return
         with self._store.begin() as uow:
             uow.log.publish(current.cosigned())
         # Crash here, after the commit: the next start begins with this head and these lines.
-        current.shown = len(current.lines)
+        current.shown = dict(current.lines)
         if quorum != self._quorum and (quorum or late):
             self._quorum = quorum
             words = "again with" if quorum else "without"

@@ -45,9 +45,9 @@ def cosigned(log: VerifierKey, size: int, root: bytes, note: str, witnesses: Seq
 def write(connection: Connection, row: PublishedRow) -> bool:
     """Show a head, unless that would take anything back; whether it is shown.
 
-    Never a smaller one; of the same size only with the same root and more witnesses; and no witness's time
-    ever goes back. Where there is no row yet, readers are shown the newest head: then nothing smaller than
-    that. The row stays locked until the transaction ends.
+    Never a smaller one; of the same size only with the same root, no witness less, and one more or a later
+    time of one; and no witness's time ever goes back. Where there is no row yet, readers are shown the newest
+    head: then nothing smaller than that. The row stays locked until the transaction ends.
 
     Raises:
         Corrupt: two roots of one size.
@@ -79,9 +79,10 @@ def remove(connection: Connection) -> None:
 
 
 def _moves_forward(before: PublishedRow, row: PublishedRow) -> bool:
-    more = set(row.witnesses) > set(before.witnesses)
-    larger = row.size > before.size or (row.size == before.size and more)
-    return larger and all(time >= before.times.get(vkey, 0) for vkey, time in row.times.items())
+    kept, more = set(row.witnesses) >= set(before.witnesses), len(row.witnesses) > len(before.witnesses)
+    later = any(time > before.times.get(vkey, 0) for vkey, time in row.times.items())
+    forward = row.size > before.size or (row.size == before.size and kept and (more or later))
+    return forward and all(time >= before.times.get(vkey, 0) for vkey, time in row.times.items())
 
 
 def _locked(connection: Connection) -> PublishedRow | None:

@@ -27,7 +27,8 @@ tlog-policy describes it; `crowdledger witness` prints the line for such a file:
   crowdledger serve --witness-policy witnesses.txt
 
 Each option can also be given in the environment: CROWDLEDGER_STATE, _RPC_URL, _HOST, _PORT, _DOMAINS,
-_ORIGIN, _ARBITER, _TOKENS, _BOND, _FEE_BPS, _CONFIRMATIONS, _WITNESS_POLICY, _WORKERS.
+_ORIGIN, _ARBITER, _TOKENS, _BOND, _FEE_BPS, _CONFIRMATIONS, _WITNESS_POLICY,
+_COSIGN_SECONDS, _WORKERS.
 """
 
 
@@ -68,6 +69,12 @@ def _add_log(made: argparse.ArgumentParser) -> None:
         type=Path,
         metavar="FILE",
         help="who is to cosign the log's heads, and the quorum that readers are to see (C2SP tlog-policy)",
+    )
+    made.add_argument(
+        "--cosign-seconds",
+        type=int,
+        metavar="N",
+        help="how old a witness's line gets in an idle log before it is asked again (default: 300)",
     )
 
 

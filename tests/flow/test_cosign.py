@@ -74,6 +74,7 @@ class Surroundings:
     away: set[int] = field(default_factory=set)
     delays: dict[int, float] = field(default_factory=dict)
     clock: Callable[[], int] = lambda: int(time.time())
+    moment: Callable[[], float] = time.monotonic
 
     def listening(self, number: int) -> tuple[CosignerKey, str]:
         """A witness with a state of its own, over a socket."""
@@ -99,9 +100,9 @@ class Surroundings:
         """A policy file of new witnesses."""
         return policy_text(quorum, dict(self.listening(number) for number in numbers))
 
-    def start(self, store: Store, policy: bytes) -> Cosigning:
+    def start(self, store: Store, policy: bytes, again: float = 300.0) -> Cosigning:
         """As after a start of the service."""
-        made = Cosigning(store, parse_policy(policy))
+        made = Cosigning(store, parse_policy(policy), again=again, monotonic=lambda: self.moment())
         self.stack.callback(made.close)
         return made
 
@@ -175,6 +176,65 @@ def test_lines_that_come_late_are_added(store: Store, around: Surroundings) -> N
     assert len(shown(store).witnesses) == 2
     until(cosigning, lambda: len(shown(store).witnesses) == 3)
     assert shown(store).size == head.size
+
+
+def times(store: Store) -> set[int]:
+    """The times in the head that is shown."""
+    note = shown(store).checkpoint
+    return set(open_cosignatures(note, [CosignerKey.parse(vkey) for vkey in shown(store).witnesses]).values())
+
+
+def test_a_head_that_no_other_follows_is_cosigned_again_at_the_interval(
+    store: Store, around: Surroundings
+) -> None:
+    now, moment = int(time.time()), 0.0
+    around.clock, around.moment = lambda: now, lambda: moment
+    cosigning = around.start(store, around.policy("all", 1, 2), again=100.0)
+    head = grow(store, 3)
+    until(cosigning, lambda: len(shown(store).witnesses) == 2)
+    assert times(store) == {now}
+    now, moment = now + 99, 99.0
+    assert not cosigning.step()  # nobody is asked
+    moment = 101.0
+    around.away.add(2)
+    until(cosigning, lambda: times(store) == {now, now - 99})  # the older line stays with the head
+    assert (shown(store).size, len(shown(store).witnesses)) == (head.size, 2)
+    around.away.clear()
+    moment = 120.0
+    until(cosigning, lambda: times(store) == {now})
+    assert shown(store).size == head.size
+    head = grow(store)
+    until(cosigning, lambda: (shown(store).size, len(shown(store).witnesses)) == (head.size, 2))
+
+
+def test_a_head_from_before_a_start_is_cosigned_again_at_the_interval(
+    store: Store, around: Surroundings
+) -> None:
+    now, moment = int(time.time()), 0.0
+    around.clock, around.moment = lambda: now, lambda: moment
+    policy = around.policy("all", 1)
+    first = around.start(store, policy, again=100.0)
+    head = grow(store, 3)
+    until(first, lambda: len(shown(store).witnesses) == 1)
+    second = around.start(store, policy, again=100.0)
+    now, moment = now + 100, 100.0
+    until(second, lambda: times(store) == {now})
+    assert shown(store).size == head.size
+
+
+def test_a_witness_whose_clock_went_back_keeps_its_older_line(store: Store, around: Surroundings) -> None:
+    moment = 0.0
+    around.moment = lambda: moment
+    cosigning = around.start(store, around.policy("all", 1), again=100.0)
+    grow(store, 3)
+    until(cosigning, lambda: len(shown(store).witnesses) == 1)
+    before, late = shown(store), around.witnesses[1]
+    late._clock, late._newest_time = (lambda: 1_000), 0
+    moment = 100.0
+    for _ in range(30):
+        cosigning.step()
+    assert late._newest_time == 1_000  # it was asked
+    assert shown(store) == before
 
 
 def test_a_slow_witness_outside_the_quorum_holds_up_nothing(store: Store, around: Surroundings) -> None:
