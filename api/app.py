@@ -7,7 +7,7 @@ from importlib.metadata import version
 from fastapi import FastAPI
 
 from api import docs, problems, verify_page
-from api.limits import BodyLimit
+from api.limits import AtOnceLimit, BodyLimit
 from api.routes import audits, auth, campaigns, info, labels, log, operator, payouts, workers
 from ledger_service.service import Service
 
@@ -32,6 +32,7 @@ def create_app(service: Service) -> FastAPI:
     docs.install(app)
     verify_page.install(app)
     app.add_middleware(BodyLimit)
+    app.add_middleware(AtOnceLimit)  # the outer of the two
     # What is asked for most comes first: every route before it is tried for every request.
     for module in (labels, log, info, auth, workers, campaigns, payouts, audits, operator):
         app.include_router(module.router)
