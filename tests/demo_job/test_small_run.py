@@ -75,20 +75,12 @@ def check_figures(found: dict[str, Any], parts: int = 1) -> None:
     assert list(found["seconds"]) == before + after
 
 
-def test_a_small_run_on_digits_adds_up(start_demo: Start, place: Path) -> None:
-    found = finish(start_demo("--items", "12", "--labels-per-item", "3", "--json"))
-    check_figures(found)
-    assert (found["items"], found["workers"], found["labels"]) == (12, 24, 36)
-    assert 0 <= found["accuracy_majority"] <= 1
-    assert 0 <= found["accuracy_inferred"] <= 1
-    assert processes_of(place) == []
-    assert not list((place / "state").iterdir())
-
-
-def test_a_run_in_parts_adds_up_over_all_of_them(start_demo: Start) -> None:
+def test_a_small_run_on_digits_in_parts_adds_up_over_all_of_them(start_demo: Start) -> None:
     found = finish(start_demo("--items", "14", "--labels-per-item", "3", "--parts", "3", "--json"))
     check_figures(found, parts=3)
-    assert (found["items"], found["labels"]) == (14, 42)
+    assert (found["items"], found["workers"], found["labels"]) == (14, 24, 42)
+    assert 0 <= found["accuracy_majority"] <= 1
+    assert 0 <= found["accuracy_inferred"] <= 1
 
 
 def test_more_parts_than_items_are_refused_before_anything_starts(start_demo: Start, place: Path) -> None:
@@ -99,13 +91,17 @@ def test_more_parts_than_items_are_refused_before_anything_starts(start_demo: St
     assert not (place / "state").exists()
 
 
-def test_a_replayed_crowd_gives_its_own_answers_and_nothing_else(start_demo: Start, crowd: Path) -> None:
+def test_a_replayed_crowd_gives_its_own_answers_and_nothing_else(
+    start_demo: Start, place: Path, crowd: Path
+) -> None:
     found = finish(start_demo("--data", str(crowd), "--json"))
     check_figures(found)
     assert (found["items"], found["workers"], found["labels"]) == (12, 5, 48)
     assert found["checks"]["every label is the answer that its worker gave"] is True
     assert found["accuracy_majority"] == 1.0
     assert found["accuracy_inferred"] == 1.0
+    assert processes_of(place) == []
+    assert not list((place / "state").iterdir())
 
 
 def test_bad_data_is_refused_before_anything_starts(start_demo: Start, place: Path, crowd: Path) -> None:
