@@ -4,10 +4,16 @@ from __future__ import annotations
 
 import json
 import re
+import weakref
+from functools import cached_property
+from typing import TYPE_CHECKING
 
 from ledger_service import commitments
 from ledger_service.commitments import Json
 from ledger_service.errors import BadInput, Unavailable
+
+if TYPE_CHECKING:
+    from ledger_service.bounded import BoundedClient
 
 TIMEOUT_SECONDS = 20.0
 MAX_ANSWER_BYTES = 1 << 20
@@ -51,11 +57,16 @@ class Endpoint:
             raise Refused(method, json.dumps(reason))
         return answer["result"]
 
-    def _post(self, body: bytes) -> bytes:
+    @cached_property
+    def _client(self) -> BoundedClient:
         from ledger_service.bounded import BoundedClient  # not needed where no chain is asked
 
-        with BoundedClient(self._timeout) as client:
-            answer = client.ask("POST", self._url, _NAME, MAX_ANSWER_BYTES, content=body, headers=_HEADERS)
+        made = BoundedClient(self._timeout)
+        weakref.finalize(self, made.close)  # its connections end with this object
+        return made
+
+    def _post(self, body: bytes) -> bytes:
+        answer = self._client.ask("POST", self._url, _NAME, MAX_ANSWER_BYTES, content=body, headers=_HEADERS)
         # Many endpoints send their JSON-RPC errors with a status of 400 and more.
         if answer.status != 200 and not 400 <= answer.status < 500:
             raise Unavailable(f"{_NAME} answers with HTTP status {answer.status}")
