@@ -129,6 +129,7 @@ def test_the_payroll_waits_for_an_anchored_head_that_holds_it(world: World, ask:
 def test_statements_are_signed_by_the_operator(world: World, ask: Ask) -> None:
     with world.store.begin() as uow:
         rows = uow.payouts.of_campaign(ask.campaign)
+    assert len(rows) == 3
     for row in rows:
         statement = entries.Statement(ask.campaign, row.worker, row.amount, row.epoch, row.run)
         check_statement(statement, row.signature, world.ledger.domain, world.operator.address)
