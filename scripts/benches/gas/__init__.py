@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import argparse
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
+
+from scripts.benches import arguments
 
 if TYPE_CHECKING:
     from scripts.benches.report import Report
@@ -38,23 +40,17 @@ Exit status: 0 all bars met; 1 a bar missed; 2 the input or the surroundings do 
 
 def parser() -> argparse.ArgumentParser:
     """The bench's arguments."""
-    made = argparse.ArgumentParser(
-        prog="scripts/bench gas",
-        description=DESCRIPTION,
-        epilog=EPILOG,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-        allow_abbrev=False,
-    )
+    made = arguments.parser("gas", DESCRIPTION, EPILOG)
     made.add_argument(
         "--entries",
-        type=_within(LEAST_ENTRIES, 1 << 24),
+        type=arguments.within(LEAST_ENTRIES, 1 << 24),
         default=ENTRIES,
         metavar="N",
         help=f"entries of the log that is anchored (default: {ENTRIES:,})",
     )
     made.add_argument(
         "--workers",
-        type=_within(LEAST_WORKERS, MOST_WORKERS),
+        type=arguments.within(LEAST_WORKERS, MOST_WORKERS),
         default=WORKERS,
         metavar="N",
         help=f"workers of the campaign whose claims are measured (default: {WORKERS:,}, and payrolls of "
@@ -96,15 +92,3 @@ def run(argv: Sequence[str]) -> Report:
     )
     report.show()
     return report
-
-
-def _within(least: int, most: int) -> Callable[[str], int]:
-    """Reads a whole number between the two, for argparse."""
-
-    def number(text: str) -> int:
-        value = int(text)
-        if not least <= value <= most:
-            raise argparse.ArgumentTypeError(f"{value} is not between {least:,} and {most:,}")
-        return value
-
-    return number

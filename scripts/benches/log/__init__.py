@@ -7,6 +7,8 @@ import time
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
+from scripts.benches import arguments
+
 if TYPE_CHECKING:
     from scripts.benches.report import Report
 
@@ -47,16 +49,10 @@ Exit status: 0 all bars met; 1 a bar missed; 2 the input or the surroundings do 
 
 def parser() -> argparse.ArgumentParser:
     """The bench's arguments."""
-    made = argparse.ArgumentParser(
-        prog="scripts/bench log",
-        description=DESCRIPTION,
-        epilog=EPILOG,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-        allow_abbrev=False,
-    )
+    made = arguments.parser("log", DESCRIPTION, EPILOG)
     made.add_argument(
         "--entries",
-        type=_entries,
+        type=arguments.within(LEAST_ENTRIES, MOST_ENTRIES),
         default=ENTRIES,
         metavar="N",
         help=f"entries of the big log; fewer make all parts smaller (default: {ENTRIES:,})",
@@ -105,13 +101,6 @@ def run(argv: Sequence[str]) -> Report:
     )
     report.show()
     return report
-
-
-def _entries(text: str) -> int:
-    value = int(text)
-    if not LEAST_ENTRIES <= value <= MOST_ENTRIES:
-        raise argparse.ArgumentTypeError(f"{value} is not between {LEAST_ENTRIES:,} and {MOST_ENTRIES:,}")
-    return value
 
 
 def _parts(text: str) -> tuple[str, ...]:
