@@ -2,14 +2,21 @@
 
 from __future__ import annotations
 
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from importlib.metadata import version
 
+from anyio.to_thread import current_default_thread_limiter
 from fastapi import FastAPI
 
 from api import docs, problems, verify_page
 from api.limits import AtOnceLimit, BodyLimit
 from api.routes import audits, auth, campaigns, info, labels, log, operator, payouts, workers
 from ledger_service.service import Service
+
+# Requests that compute at the same moment share one interpreter: more threads than these only take it from
+# one another, and a queue that a pause has left would then be worked off more slowly than it grows.
+THREADS = 6
 
 DESCRIPTION = """\
 Labelling campaigns whose every assignment, label, verdict and payment is an entry in one append-only log,
@@ -26,6 +33,7 @@ def create_app(service: Service) -> FastAPI:
         description=DESCRIPTION,
         docs_url=None,  # FastAPI's pages load their scripts from elsewhere
         redoc_url=None,
+        lifespan=_few_threads,
     )
     app.state.service = service
     problems.install(app)
@@ -37,3 +45,9 @@ def create_app(service: Service) -> FastAPI:
     for module in (labels, log, info, auth, workers, campaigns, payouts, audits, operator):
         app.include_router(module.router)
     return app
+
+
+@asynccontextmanager
+async def _few_threads(app: FastAPI) -> AsyncIterator[None]:
+    current_default_thread_limiter().total_tokens = THREADS
+    yield

@@ -13,6 +13,7 @@ from typing import cast
 
 import pytest
 import uvicorn
+from anyio.to_thread import current_default_thread_limiter
 from fastapi import FastAPI
 from starlette.applications import Starlette
 from starlette.requests import Request
@@ -20,7 +21,7 @@ from starlette.responses import PlainTextResponse
 from starlette.routing import Route
 from starlette.testclient import TestClient
 
-from api.app import create_app
+from api.app import THREADS, create_app
 from api.impatient import Impatient
 from api.limits import AtOnceLimit
 from api.witness import listening
@@ -114,3 +115,12 @@ def test_the_service_keeps_to_the_bound(client: TestClient, monkeypatch: pytest.
     with TestClient(create_app(service)) as full:
         assert full.get("/v1/info").status_code == 503
         assert full.get("/livez").status_code == 200
+
+
+def test_no_more_threads_answer_than_are_of_use(client: TestClient) -> None:
+    async def threads() -> float:
+        return current_default_thread_limiter().total_tokens
+
+    with client:
+        assert client.portal is not None
+        assert client.portal.call(threads) == THREADS
