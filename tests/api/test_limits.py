@@ -118,9 +118,10 @@ def test_the_service_keeps_to_the_bound(client: TestClient, monkeypatch: pytest.
 
 
 def test_no_more_threads_answer_than_are_of_use(client: TestClient) -> None:
-    async def threads() -> float:
-        return current_default_thread_limiter().total_tokens
+    app = cast(FastAPI, client.app)
 
-    with client:
-        assert client.portal is not None
-        assert client.portal.call(threads) == THREADS
+    async def threads() -> float:
+        async with app.router.lifespan_context(app):
+            return current_default_thread_limiter().total_tokens
+
+    assert asyncio.run(threads()) == THREADS
