@@ -16,7 +16,7 @@ from ledger_service.service import Service
 
 # Requests that compute at the same moment share one interpreter: more threads than these only take it from
 # one another, and a queue that a pause has left would then be worked off more slowly than it grows.
-THREADS = 6
+THREADS = 3
 
 DESCRIPTION = """\
 Labelling campaigns whose every assignment, label, verdict and payment is an entry in one append-only log,

@@ -16,7 +16,7 @@ from scripts.demo_job.progress import Tick
 CONNECTIONS = (1, 2, 4, 8, 16, 32)
 KINDS = 3
 PACED_CONNECTIONS = 64
-SAMPLE_SECONDS = 0.2
+SAMPLE_SECONDS = 1.0
 
 
 @dataclass(frozen=True, slots=True)
