@@ -65,9 +65,10 @@ def background(service: Service) -> Iterator[None]:
     """
     stop = threading.Event()
     with _cosigning(service) as cosign:
+        idle = service.settings.poll_seconds or _IDLE_SECONDS
         work = [
-            ("chain", ChainWork(service).step, _BUSY_SECONDS, _IDLE_SECONDS),
-            ("rounds", Rounds(service, stopping=stop.is_set).step, _BUSY_SECONDS, _IDLE_SECONDS),
+            ("chain", ChainWork(service).step, _BUSY_SECONDS, idle),
+            ("rounds", Rounds(service, stopping=stop.is_set).step, _BUSY_SECONDS, idle),
             *([("cosign", cosign.step, 0.0, _COSIGN_SECONDS)] if cosign else []),
         ]
         threads = [threading.Thread(target=_work, args=(stop, *part), name=part[0]) for part in work]

@@ -31,6 +31,7 @@ MOST_BASIS_POINTS = 2_500  # CampaignEscrow.MAX_FEE_BPS
 LOCAL_JUDGING_SECONDS = 3_600
 JUDGING_SECONDS = 86_400
 COSIGN_SECONDS = 300
+MOST_POLL_SECONDS = 60
 # Read by others: the state directory's module, the set-up, the tests.
 ELSEWHERE = ("STATE", "PYTHON", "SHARED")
 
@@ -54,6 +55,7 @@ class Options:
         confirmations: blocks until a block is final; None asks the chain (its `finalized` block).
         witness_policy: C2SP tlog-policy file: who is to cosign the log's heads; None for nobody.
         cosign_seconds: how old a witness's line gets, while nothing is appended, before it is asked again.
+        poll_seconds: between two looks at the chain and the campaigns while nothing moves; None for half one.
         workers: processes that answer requests.
     """
 
@@ -72,6 +74,7 @@ class Options:
     anchor_seconds: float = 15.0
     witness_policy: Path | None = None
     cosign_seconds: int = COSIGN_SECONDS
+    poll_seconds: int | None = None
     workers: int = 1
 
     def __post_init__(self) -> None:
@@ -98,6 +101,8 @@ class Options:
             raise BadInput("the number of confirmations is not negative")
         if self.cosign_seconds < 1:
             raise BadInput("witnesses are asked again after a second or more")
+        if self.poll_seconds is not None and not 1 <= self.poll_seconds <= MOST_POLL_SECONDS:
+            raise BadInput(f"the chain is looked at again after 1 to {MOST_POLL_SECONDS} seconds")
 
 
 @dataclass(frozen=True)
@@ -107,7 +112,7 @@ class Settings:
     Attributes:
         local: the chain is our own: it has a token for everybody, and a clock that may be moved.
         port: where the API listens; never 0.
-        confirmations, witness_policy, cosign_seconds, workers: as in Options.
+        confirmations, witness_policy, cosign_seconds, poll_seconds, workers: as in Options.
     """
 
     state: Path
@@ -130,6 +135,7 @@ class Settings:
     anchor_seconds: float
     witness_policy: Path | None = None
     cosign_seconds: int = COSIGN_SECONDS
+    poll_seconds: int | None = None
     workers: int = 1
 
     @property
@@ -175,6 +181,7 @@ def settle(
         anchor_seconds=options.anchor_seconds,
         witness_policy=options.witness_policy,
         cosign_seconds=options.cosign_seconds,
+        poll_seconds=options.poll_seconds,
         workers=options.workers,
     )
 
@@ -186,6 +193,7 @@ _NUMBERS = {
     "BOND": "bond",
     "CONFIRMATIONS": "confirmations",
     "COSIGN_SECONDS": "cosign_seconds",
+    "POLL_SECONDS": "poll_seconds",
     "WORKERS": "workers",
 }
 _LISTS = {"DOMAINS": "domains", "TOKENS": "tokens"}

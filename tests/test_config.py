@@ -34,6 +34,7 @@ def test_everything_can_be_given_in_the_environment() -> None:
         "CROWDLEDGER_CONFIRMATIONS": "12",
         "CROWDLEDGER_WITNESS_POLICY": "/etc/witnesses.policy",
         "CROWDLEDGER_COSIGN_SECONDS": "60",
+        "CROWDLEDGER_POLL_SECONDS": "5",
     }
     options = read_options(environment, {"state": STATE})
     assert options == Options(
@@ -47,6 +48,7 @@ def test_everything_can_be_given_in_the_environment() -> None:
         confirmations=12,
         witness_policy=Path("/etc/witnesses.policy"),
         cosign_seconds=60,
+        poll_seconds=5,
     )
 
 
@@ -56,6 +58,7 @@ def test_everything_can_be_given_in_the_environment() -> None:
         ({"CROWDLEDGER_PROT": "1"}, "nobody knows the variable CROWDLEDGER_PROT"),
         ({"CROWDLEDGER_PORT": "http"}, "CROWDLEDGER_PORT is a number"),
         ({"CROWDLEDGER_COSIGN_SECONDS": "0"}, "after a second or more"),
+        ({"CROWDLEDGER_POLL_SECONDS": "61"}, "after 1 to 60 seconds"),
         ({"CROWDLEDGER_PORT": "-1"}, "CROWDLEDGER_PORT is a number"),
         ({"CROWDLEDGER_PORT": "65536"}, "from 0 to 65535"),
         ({"CROWDLEDGER_FEE_BPS": "2501"}, "0 to 2500 basis points"),

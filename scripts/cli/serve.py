@@ -28,7 +28,7 @@ tlog-policy describes it; `crowdledger witness` prints the line for such a file:
 
 Each option can also be given in the environment: CROWDLEDGER_STATE, _RPC_URL, _HOST, _PORT, _DOMAINS,
 _ORIGIN, _ARBITER, _TOKENS, _BOND, _FEE_BPS, _CONFIRMATIONS, _WITNESS_POLICY,
-_COSIGN_SECONDS, _WORKERS.
+_COSIGN_SECONDS, _POLL_SECONDS, _WORKERS.
 """
 
 
@@ -58,6 +58,7 @@ def parser() -> argparse.ArgumentParser:
     )
     _add_log(made)
     _add_money(made)
+    _add_pace(made)
     return made
 
 
@@ -75,6 +76,17 @@ def _add_log(made: argparse.ArgumentParser) -> None:
         type=int,
         metavar="N",
         help="how old a witness's line gets in an idle log before it is asked again (default: 300)",
+    )
+
+
+def _add_pace(made: argparse.ArgumentParser) -> None:
+    """How much of the machine, and of the chain's node, the service takes."""
+    made.add_argument(
+        "--poll-seconds",
+        type=int,
+        metavar="N",
+        help="between two looks at the chain while nothing happens (default: half a second); where a block comes "
+        "every 12 seconds, 5 spares the node and the readers",
     )
 
 

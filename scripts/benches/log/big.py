@@ -20,6 +20,7 @@ from scripts.benches.log.sizes import Sizes
 from scripts.benches.log.work import Work
 from scripts.demo_job.progress import Tick
 
+POLL_SECONDS = 5  # while it is read the service looks at the chain as at one with a block every 12 seconds
 AT_ONCE = 200  # bundles made in one transaction
 MOST_KEPT = 2_000  # bundles that the verifiers are given
 SEED = "crowdledger bench"
@@ -70,7 +71,7 @@ def measure(sizes: Sizes, tick: Tick) -> BigFound:
             built = build(at, service, sizes, tick)
             unjudged, _ = assemble(service, built.work, sizes.seconds / 2)
             complete(at, built)
-        with ground(state) as at, client() as sender:
+        with ground(state, poll_seconds=POLL_SECONDS) as at, client() as sender:
             with at.beside() as service:
                 judged, made = assemble(service, built.work, sizes.seconds)
             bundles = checked(at, made)

@@ -30,14 +30,15 @@ from scripts.programs import say
 class Serving(Service):
     """`crowdledger serve`, with so many worker processes."""
 
-    def __init__(self, state: Path, workers: int) -> None:
+    def __init__(self, state: Path, workers: int, poll_seconds: int | None = None) -> None:
         super().__init__(state)
-        self.workers = workers
+        self.workers, self.poll_seconds = workers, poll_seconds
 
     @property
     def command(self) -> list[str]:
         """As the demo serves."""
-        return [*super().command, "--workers", str(self.workers)]
+        pace = ["--poll-seconds", str(self.poll_seconds)] if self.poll_seconds else []
+        return [*super().command, "--workers", str(self.workers), *pace]
 
     def resident(self) -> int:
         """Bytes of memory that the service's own processes hold, database and chain apart."""
@@ -113,13 +114,13 @@ class Ground:
 
 
 @contextmanager
-def ground(state: Path, workers: int = 1) -> Iterator[Ground]:
+def ground(state: Path, workers: int = 1, poll_seconds: int | None = None) -> Iterator[Ground]:
     """Serve a state directory, new or used, until the block ends.
 
     Raises:
         Unavailable: the service does not start.
     """
-    serving, stop = Serving(state, workers), threading.Event()
+    serving, stop = Serving(state, workers, poll_seconds), threading.Event()
     with ExitStack() as open_parts:
         open_parts.callback(_end, serving)
         serving.start()
