@@ -85,8 +85,8 @@ def _add_pace(made: argparse.ArgumentParser) -> None:
         "--poll-seconds",
         type=int,
         metavar="N",
-        help="between two looks at the chain while nothing happens (default: half a second); where a block comes "
-        "every 12 seconds, 5 spares the node and the readers",
+        help="between two looks at the chain while nothing happens (default: half a second); where a block "
+        "comes every 12 seconds, 5 spares the node and the readers",
     )
 
 
