@@ -40,18 +40,11 @@ class Votes:
         if self.classes < 2:
             raise ValueError(f"an answer needs at least 2 classes, there are {self.classes}")
         for name, limit in (("item", self.items), ("worker", self.workers), ("answer", self.classes)):
-            object.__setattr__(self, name, _indices(name, getattr(self, name), limit))
+            object.__setattr__(self, name, indices(name, getattr(self, name), limit))
         if not self.item.shape == self.worker.shape == self.answer.shape:
             raise ValueError("item, worker and answer must have the same length")
         if not self.repeats:
-            self._refuse_repeats()
-
-    def _refuse_repeats(self) -> None:
-        pairs = np.sort(self.item * self.workers + self.worker)
-        twice = pairs[1:][pairs[1:] == pairs[:-1]]
-        if twice.size:
-            item, worker = divmod(int(twice[0]), self.workers)
-            raise ValueError(f"worker {worker} answered item {item} more than once")
+            refuse_repeats(self.item, self.worker, self.workers)
 
     def __len__(self) -> int:
         return int(self.item.size)
@@ -66,7 +59,12 @@ class Votes:
         return np.bincount(self.worker, minlength=self.workers).astype(np.int64)
 
 
-def _indices(name: str, values: Ints, limit: int) -> Ints:
+def indices(name: str, values: Ints, limit: int) -> Ints:
+    """A read-only int64 copy of one-dimensional indices.
+
+    Raises:
+        ValueError: another shape or type, or an index outside 0..limit-1.
+    """
     given = np.asarray(values)
     if given.ndim != 1 or (given.size and not np.issubdtype(given.dtype, np.integer)):
         raise ValueError(f"{name} must be a one-dimensional array of integers")
@@ -75,6 +73,19 @@ def _indices(name: str, values: Ints, limit: int) -> Ints:
         raise ValueError(f"{name} indices must be in 0..{limit - 1}, found {array.min()}..{array.max()}")
     array.setflags(write=False)
     return array
+
+
+def refuse_repeats(item: Ints, worker: Ints, workers: int) -> None:
+    """No worker may answer an item twice.
+
+    Raises:
+        ValueError: one does; the text names the first such pair.
+    """
+    pairs = np.sort(item * workers + worker)
+    twice = pairs[1:][pairs[1:] == pairs[:-1]]
+    if twice.size:
+        first, by = divmod(int(twice[0]), workers)
+        raise ValueError(f"worker {by} answered item {first} more than once")
 
 
 @dataclass(frozen=True, eq=False)
