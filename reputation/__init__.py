@@ -15,22 +15,28 @@ from reputation.committed import (
     quantise,
     skill,
 )
-from reputation.dawid_skene import TruthRun, dawid_skene
 from reputation.payments import LabelPay, PaymentRule, label_amounts, worker_totals
 from reputation.priors import ConfusionPrior
 from reputation.review import LabelFact, ReviewRules, Verdict, review
+from reputation.truth.dawid_skene import dawid_skene
+from reputation.truth.methods import METHODS
+from reputation.truth.run import Known, Method, States, TruthRun
 from reputation.votes import MajorityRun, Votes, majority_vote
 
 __all__ = [
+    "METHODS",
     "ConfusionPrior",
     "Judgement",
+    "Known",
     "LabelFact",
     "LabelPay",
     "MajorityRun",
+    "Method",
     "Parameters",
     "PaymentRule",
     "ReviewRules",
     "Skill",
+    "States",
     "TruthRun",
     "Verdict",
     "Votes",

@@ -45,7 +45,7 @@ def test_rounding_moves_no_parameter_by_more_than_the_classes(crowd: Votes) -> N
 def test_rounded_rows_are_positive_and_sum_to_a_million(row: list[float]) -> None:
     share = np.array(row) / sum(row)
     matrix = np.tile(share, (1, share.size, 1))
-    rounded = quantise(TruthRun(share[None], matrix, share, (), 1, 0.0, True))
+    rounded = quantise(TruthRun("dawid-skene", share[None], matrix, share, (), 1, 0.0, True))
     assert rounded.prevalence.sum() == PPM
     assert rounded.prevalence.min() >= 1
 
