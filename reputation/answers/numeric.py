@@ -116,8 +116,8 @@ def numeric_truth(
     Args:
         numbers: at least one answer; items without any get the common mean.
         scale: what a schema says about its unit (Stevens, Science 1946). "ratio": zero means none, and
-            workers differ by a factor (intensities, counts, prices); "interval": the zero is arbitrary, and they
-            differ by an offset (dates, temperatures); "affine": by both.
+            workers differ by a factor (intensities, counts, prices); "interval": the zero is arbitrary, and
+            they differ by an offset (dates, temperatures); "affine": by both.
         variance_labels: how many labels the common noise level weighs in a worker's own.
         tolerance: stop when an iteration raises the bound by less than this share of a nat per answer.
         max_iterations: stop there in any case; `converged` then says False.
