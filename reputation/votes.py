@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import hashlib
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 Ints = NDArray[np.int64]
 PPM = 1_000_000
+_CHUNK = 1 << 20
 _TIE_DOMAIN = b"crowdledger-tie@v1"
 
 
@@ -18,7 +20,9 @@ class Votes:
     """The answers of a crowd to categorical questions.
 
     Attributes:
-        item, worker, answer: [V] int64, aligned; any order. The arrays are copied and made read-only.
+        item, worker, answer: [V] int64, aligned; any order. The arrays are copied and made read-only, unless
+            nobody can write to them any more: such arrays are taken as they are, int32 ones too, which halves
+            what a large crowd takes (products of indices must then be made in int64).
         items, workers, classes: how many of each there are; indices run from 0 to one less.
         repeats: whether a worker may answer an item more than once (replicated readings, as in Dawid and
             Skene's example). Off by default: a crowd's second answer to the same item is an error.
@@ -51,7 +55,8 @@ class Votes:
 
     def tally(self) -> Ints:
         """How often each answer was given to each item, [I, K]."""
-        cells = np.bincount(self.item * self.classes + self.answer, minlength=self.items * self.classes)
+        cell = self.item.astype(np.int64) * self.classes + self.answer
+        cells = np.bincount(cell, minlength=self.items * self.classes)
         return cells.reshape(self.items, self.classes).astype(np.int64)
 
     def labels_per_worker(self) -> Ints:
@@ -68,7 +73,7 @@ def indices(name: str, values: Ints, limit: int) -> Ints:
     given = np.asarray(values)
     if given.ndim != 1 or (given.size and not np.issubdtype(given.dtype, np.integer)):
         raise ValueError(f"{name} must be a one-dimensional array of integers")
-    array = given.astype(np.int64, copy=True)
+    array: Ints = given if _frozen(given) else given.astype(np.int64, copy=True)
     if array.size and (array.min() < 0 or array.max() >= limit):
         raise ValueError(f"{name} indices must be in 0..{limit - 1}, found {array.min()}..{array.max()}")
     array.setflags(write=False)
@@ -86,6 +91,11 @@ def refuse_repeats(item: Ints, worker: Ints, workers: int) -> None:
     if twice.size:
         first, by = divmod(int(twice[0]), workers)
         raise ValueError(f"worker {by} answered item {first} more than once")
+
+
+def _frozen(array: NDArray[Any]) -> bool:
+    """Whether these are int32 or int64 numbers that nobody can change: read-only, and no view of others."""
+    return array.dtype in (np.int32, np.int64) and not array.flags.writeable and array.base is None
 
 
 @dataclass(frozen=True, eq=False)
@@ -110,14 +120,20 @@ def majority_vote(votes: Votes) -> MajorityRun:
     tied classes, in ascending order, draw lots: number SHA-256("crowdledger-tie@v1" ‖ item index as 8 bytes,
     big-endian) mod (how many are tied) wins. An item without labels is a tie between all classes.
     """
-    tally = votes.tally()
-    top = tally.max(axis=1)
-    leaders = tally == top[:, None]
-    tied = leaders.sum(axis=1) > 1
-    answer = leaders.argmax(axis=1).astype(np.int64)
-    for item in np.flatnonzero(tied):
-        classes = np.flatnonzero(leaders[item])
-        draw = hashlib.sha256(_TIE_DOMAIN + int(item).to_bytes(8, "big")).digest()
-        answer[item] = classes[int.from_bytes(draw, "big") % classes.size]
-    share = top * PPM // np.maximum(tally.sum(axis=1), 1)
-    return MajorityRun(answer, share, tied)
+    classes = votes.classes
+    cell, count = np.unique(votes.item.astype(np.int64) * classes + votes.answer, return_counts=True)
+    item, total = cell // classes, np.zeros(votes.items, dtype=np.int64)
+    np.add.at(total, item, count)
+    top = np.zeros(votes.items, dtype=np.int64)
+    np.maximum.at(top, item, count)
+    leaders, first = cell[count == top[item]], np.zeros(votes.items + 1, dtype=np.int64)
+    np.cumsum(np.bincount(leaders // classes, minlength=votes.items), out=first[1:])
+    many = np.where(np.diff(first) > 0, np.diff(first), classes)
+    tied = many > 1
+    answer = np.zeros(votes.items, dtype=np.int64)
+    answer[leaders // classes] = leaders % classes
+    for at in np.flatnonzero(tied):
+        draw = hashlib.sha256(_TIE_DOMAIN + int(at).to_bytes(8, "big")).digest()
+        lot = int.from_bytes(draw, "big") % int(many[at])
+        answer[at] = leaders[first[at] + lot] % classes if total[at] else lot
+    return MajorityRun(answer, top * PPM // np.maximum(total, 1), tied)

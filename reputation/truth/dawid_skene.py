@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING
 
 from reputation.priors import ConfusionPrior
 from reputation.truth.core import Layout
-from reputation.truth.run import MAX_ITERATIONS, TOLERANCE_PPM, TruthRun, check
+from reputation.truth.latent import refuse_dense
+from reputation.truth.run import MAX_ITERATIONS, TOLERANCE_PPM, Known, TruthRun, check
 from reputation.votes import PPM, Votes
 
 if TYPE_CHECKING:
@@ -17,6 +18,7 @@ def dawid_skene(
     votes: Votes,
     *,
     prior: ConfusionPrior | None = None,
+    known: Known | None = None,
     tolerance_ppm: int = TOLERANCE_PPM,
     max_iterations: int = MAX_ITERATIONS,
     device: str = "cpu",
@@ -28,18 +30,20 @@ def dawid_skene(
     Args:
         votes: at least one vote; items without votes get the prevalence as their posterior.
         prior: pseudo-counts; the default ones when None.
+        known: items whose answer is known.
         tolerance_ppm: stop when no parameter moves by more than this in one step.
         max_iterations: stop there in any case; `converged` then says False.
         device: where torch computes, "cpu" or "cuda".
     Raises:
-        ValueError: no votes, or a limit below 1.
+        ValueError: no votes, a limit below 1, known items that do not fit, or more memory than there is.
     """
     import torch
 
-    check(votes, tolerance_ppm, max_iterations)
+    check(votes, tolerance_ppm, max_iterations, known)
+    refuse_dense("dawid-skene", votes.workers, votes.classes, 1)
     with torch.inference_mode():
         return _expectation_maximisation(
-            Layout.of(votes, device),
+            Layout.of(votes, device, known),
             votes,
             prior or ConfusionPrior(),
             tolerance_ppm / PPM,
@@ -53,7 +57,7 @@ def _expectation_maximisation(
     import torch
 
     tally = torch.from_numpy(votes.tally()).to(layout.device, torch.float64)
-    posterior = (tally + 1e-9) / (tally + 1e-9).sum(1, keepdim=True)
+    posterior = _clamp(layout, (tally + 1e-9) / (tally + 1e-9).sum(1, keepdim=True))
     prevalence, confusion = _m_step(layout, posterior, votes, prior)
     trace: list[float] = []
     movement = float("inf")
@@ -87,7 +91,19 @@ def _e_step(layout: Layout, prevalence: Tensor, confusion: Tensor) -> tuple[Tens
     evidence = confusion.log().transpose(1, 2).reshape(workers * classes, classes).contiguous()
     joint = layout.evidence(evidence) + prevalence.log()
     total = torch.logsumexp(joint, dim=1, keepdim=True)
-    return (joint - total).exp(), float(total.sum())
+    return _clamp(layout, (joint - total).exp()), float(total.sum())
+
+
+def _clamp(layout: Layout, posterior: Tensor) -> Tensor:
+    """The posterior [I, K], certain where the class is known."""
+    import torch
+
+    if layout.known is None:
+        return posterior
+    known = torch.from_numpy(layout.known).to(posterior.device)
+    at = torch.nonzero(known >= 0)[:, 0]
+    certain = torch.nn.functional.one_hot(known[at], layout.classes).to(posterior.dtype)
+    return posterior.index_copy(0, at, certain)
 
 
 def _m_step(layout: Layout, posterior: Tensor, votes: Votes, prior: ConfusionPrior) -> tuple[Tensor, Tensor]:
