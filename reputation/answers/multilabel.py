@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from reputation.answers.sums import row_sums
 from reputation.votes import Ints, indices, refuse_repeats
 
 Floats = NDArray[np.float64]
@@ -105,7 +106,7 @@ class LabelSetRun:
 def label_shares(sets: LabelSets) -> Floats:
     """The share of an item's answers that give it each label, [I, L]; NaN where an item has none."""
     count = np.bincount(sets.item, minlength=sets.items)[:, None]
-    given = _sums(sets.item, sets.chosen.astype(np.float64), sets.items)
+    given = row_sums(sets.item, sets.chosen.astype(np.float64), sets.items)
     shares: Floats = np.divide(given, count, out=np.full(given.shape, np.nan), where=count > 0)
     return shares
 
@@ -155,16 +156,6 @@ def label_set_truth(
     return LabelSetRun(posterior, skill[1], skill[0], prevalence, tuple(trace), movement <= tolerance)
 
 
-def _sums(place: Ints, rows: Floats, places: int) -> Floats:
-    """The sum of the rows [V, L] of each place, [places, L], added up in the rows' order."""
-    from scipy.sparse import csr_array
-
-    ones = np.ones(place.size)
-    which = csr_array((ones, (place, np.arange(place.size))), shape=(places, place.size))
-    total: Floats = which @ rows
-    return total
-
-
 def _prevalence(posterior: Floats, prior: LabelSetPrior) -> Floats:
     shares: Floats = (posterior.sum(axis=0) + prior.present) / (
         posterior.shape[0] + prior.present + prior.absent
@@ -177,8 +168,8 @@ def _skills(votes: LabelSets, posterior: Floats, prior: LabelSetPrior) -> Floats
     present = posterior[votes.item]
     found = np.empty((2, votes.workers, votes.labels))
     for state, belongs in enumerate((1 - present, present)):
-        right = _sums(votes.worker, belongs * (votes.chosen == bool(state)), votes.workers)
-        met = _sums(votes.worker, belongs, votes.workers)
+        right = row_sums(votes.worker, belongs * (votes.chosen == bool(state)), votes.workers)
+        met = row_sums(votes.worker, belongs, votes.workers)
         pseudo = votes.workers * prior.right, votes.workers * (prior.right + prior.wrong)
         crowd = (right.sum() + pseudo[0]) / (met.sum() + pseudo[1])
         own = (right.sum(axis=1) + prior.worker_weight * crowd) / (met.sum(axis=1) + prior.worker_weight)
@@ -193,7 +184,7 @@ def _posterior(votes: LabelSets, skill: Floats, prevalence: Floats) -> tuple[Flo
     specificity, sensitivity = skill[0][votes.worker], skill[1][votes.worker]
     if_present = np.log(np.where(votes.chosen, sensitivity, 1 - sensitivity))
     if_absent = np.log(np.where(votes.chosen, 1 - specificity, specificity))
-    present = _sums(votes.item, if_present, votes.items) + np.log(prevalence)
-    absent = _sums(votes.item, if_absent, votes.items) + np.log1p(-prevalence)
+    present = row_sums(votes.item, if_present, votes.items) + np.log(prevalence)
+    absent = row_sums(votes.item, if_absent, votes.items) + np.log1p(-prevalence)
     posterior: Floats = expit(present - absent)
     return posterior, float(np.logaddexp(present, absent).sum())

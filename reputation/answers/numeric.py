@@ -8,6 +8,7 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
+from reputation.answers.sums import gamma_divergence
 from reputation.votes import Ints, indices, refuse_repeats
 
 Floats = NDArray[np.float64]
@@ -244,7 +245,7 @@ class _State:
 
     def bound(self) -> float:
         """The evidence lower bound, nats, of the answers in the working unit, up to a constant."""
-        from scipy.special import digamma, gammaln
+        from scipy.special import digamma
 
         log_l, mean_l = digamma(self.shape) - np.log(self.rate), self.shape / self.rate
         total = 0.5 * float(np.sum(log_l[self.w] - np.log(2 * np.pi) - mean_l[self.w] * self._squares()))
@@ -257,9 +258,7 @@ class _State:
             product = self.cov[:, 0, 0] * self.cov[:, 1, 1]
             total += 0.5 * float(np.sum(np.log(np.linalg.det(self.cov) / product)))
         a0, b0 = self.strength / 2, self.strength * self.common / 2
-        gap = (self.shape - a0) * digamma(self.shape) - gammaln(self.shape) + gammaln(a0)
-        gap += a0 * (np.log(self.rate) - np.log(b0)) + mean_l * (b0 - self.rate)
-        return total - float(np.sum(gap))
+        return total - gamma_divergence(self.shape, self.rate, a0, b0)
 
     def run(self, bound: tuple[float, ...], converged: bool, unit: float) -> NumericRun:
         """The result, in the answers' own unit."""
