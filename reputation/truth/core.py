@@ -6,8 +6,8 @@ index of four bytes a label serves both, and a sweep does E and M block by block
 processor's cache: no posterior is kept between iterations, and nothing is ever labels x classes.
 
 Posteriors are rounded to a power of two, small enough that every sum of them in float64 is exact. An exact
-sum does not depend on its order: votes in another order, blocks of another size, other shards and a rerun give
-the same bits.
+sum does not depend on its order: votes in another order, blocks of another size, other shards and a rerun
+give the same bits.
 """
 
 from __future__ import annotations

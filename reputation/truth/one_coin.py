@@ -87,8 +87,7 @@ class _Candidates:
         )
 
     def per_item(self, values: Floats) -> Floats:
-        sums: Floats = np.bincount(self.item, values, self.items)
-        return sums
+        return np.bincount(self.item, values, self.items).astype(np.float64, copy=False)
 
 
 def one_coin_sparse(
