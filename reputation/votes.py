@@ -44,7 +44,7 @@ class Votes:
         if self.classes < 2:
             raise ValueError(f"an answer needs at least 2 classes, there are {self.classes}")
         for name, limit in (("item", self.items), ("worker", self.workers), ("answer", self.classes)):
-            object.__setattr__(self, name, indices(name, getattr(self, name), limit))
+            object.__setattr__(self, name, indices(name, getattr(self, name), limit, compact=True))
         if not self.item.shape == self.worker.shape == self.answer.shape:
             raise ValueError("item, worker and answer must have the same length")
         if not self.repeats:
@@ -64,8 +64,10 @@ class Votes:
         return np.bincount(self.worker, minlength=self.workers).astype(np.int64)
 
 
-def indices(name: str, values: Ints, limit: int) -> Ints:
-    """A read-only int64 copy of one-dimensional indices.
+def indices(name: str, values: Ints, limit: int, *, compact: bool = False) -> Ints:
+    """One-dimensional indices as a read-only int64 array: a copy, unless nobody can write to what is given.
+
+    With `compact`, an int32 array that nobody can write to is taken as it is, too.
 
     Raises:
         ValueError: another shape or type, or an index outside 0..limit-1.
@@ -73,7 +75,7 @@ def indices(name: str, values: Ints, limit: int) -> Ints:
     given = np.asarray(values)
     if given.ndim != 1 or (given.size and not np.issubdtype(given.dtype, np.integer)):
         raise ValueError(f"{name} must be a one-dimensional array of integers")
-    array: Ints = given if _frozen(given) else given.astype(np.int64, copy=True)
+    array: Ints = given if _frozen(given, compact) else given.astype(np.int64, copy=True)
     if array.size and (array.min() < 0 or array.max() >= limit):
         raise ValueError(f"{name} indices must be in 0..{limit - 1}, found {array.min()}..{array.max()}")
     array.setflags(write=False)
@@ -86,16 +88,22 @@ def refuse_repeats(item: Ints, worker: Ints, workers: int) -> None:
     Raises:
         ValueError: one does; the text names the first such pair.
     """
-    pairs = np.sort(item * workers + worker)
-    twice = pairs[1:][pairs[1:] == pairs[:-1]]
-    if twice.size:
-        first, by = divmod(int(twice[0]), workers)
-        raise ValueError(f"worker {by} answered item {first} more than once")
+    pairs = item.astype(np.int64)  # eight bytes a label for as long as this check takes
+    pairs *= workers
+    pairs += worker
+    pairs.sort()
+    for at in range(0, pairs.size, _CHUNK):
+        part = pairs[at : at + _CHUNK + 1]
+        twice = part[1:][part[1:] == part[:-1]]
+        if twice.size:
+            first, by = divmod(int(twice[0]), workers)
+            raise ValueError(f"worker {by} answered item {first} more than once")
 
 
-def _frozen(array: NDArray[Any]) -> bool:
-    """Whether these are int32 or int64 numbers that nobody can change: read-only, and no view of others."""
-    return array.dtype in (np.int32, np.int64) and not array.flags.writeable and array.base is None
+def _frozen(array: NDArray[Any], compact: bool) -> bool:
+    """Whether an array can be taken as it is: nobody can change it, for it is read-only and no view."""
+    kinds = (np.int32, np.int64) if compact else (np.int64,)
+    return array.dtype in kinds and not array.flags.writeable and array.base is None
 
 
 @dataclass(frozen=True, eq=False)

@@ -42,8 +42,8 @@ class OnlineTruth:
     points are those of the batch fit. With a half-life, counts decay as a worker gives more labels, which is
     Cappe and Moulines' constant step: a worker who changes is known by recent work.
 
-    A label costs time in its item's labels, never in the size of the campaign, and 40 bytes. Items and workers
-    are indices from 0 on; arrays grow to the largest that is met, K numbers an item, K x K a worker.
+    A label costs time in its item's labels, never in the size of the campaign, and 40 bytes. Items and
+    workers are indices from 0 on; arrays grow to the largest that is met, K numbers an item, K x K a worker.
 
     Args:
         classes: K, at least 2.

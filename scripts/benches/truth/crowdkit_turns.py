@@ -1,0 +1,39 @@
+"""Runs under the peers' own Python, with nothing of ours: iterations of crowd-kit's Dawid-Skene, prints JSON.
+
+    python -I crowdkit_turns.py ITEM.npy WORKER.npy ANSWER.npy ITERATIONS GIBIBYTES
+
+An iteration is the difference between a fit of 1 + ITERATIONS and a fit of one, over ITERATIONS. The address
+space is limited, so that a machine is not brought down.
+"""
+
+from __future__ import annotations
+
+import importlib
+import importlib.metadata
+import json
+import resource
+import sys
+import time
+from typing import Any
+
+
+def main(item: str, worker: str, answer: str, iterations: int, gibibytes: int) -> dict[str, Any]:
+    """Seconds an iteration, and the package's version."""
+    resource.setrlimit(resource.RLIMIT_AS, (gibibytes << 30, gibibytes << 30))
+    numpy, pandas = importlib.import_module("numpy"), importlib.import_module("pandas")
+    aggregation = importlib.import_module("crowdkit.aggregation")
+    columns = {"task": item, "worker": worker, "label": answer}
+    frame = pandas.DataFrame({name: numpy.load(path) for name, path in columns.items()})
+    seconds = []
+    for count in (1, 1 + iterations):
+        begun = time.perf_counter()
+        aggregation.DawidSkene(n_iter=count, tol=-1.0).fit(frame)
+        seconds.append(time.perf_counter() - begun)
+    return {
+        "version": importlib.metadata.version("crowd-kit"),
+        "seconds an iteration": (seconds[1] - seconds[0]) / iterations,
+    }
+
+
+if __name__ == "__main__":
+    print(json.dumps(main(*sys.argv[1:4], *map(int, sys.argv[4:]))))
