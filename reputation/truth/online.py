@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,10 +13,8 @@ from reputation.truth.hierarchical import Hierarchical, hierarchical
 from reputation.truth.run import MAX_ITERATIONS, TOLERANCE_PPM, Floats, TruthRun
 from reputation.votes import PPM, Ints, Votes
 
-if TYPE_CHECKING:
-    from collections.abc import Sequence
-
-_END = -1
+Indices = Sequence[int] | NDArray[np.signedinteger[Any]]
+_END = -1  # of an item's chain of labels
 
 
 @dataclass(frozen=True, eq=False)
@@ -68,9 +67,7 @@ class OnlineTruth:
         self._pooled = np.zeros((classes, classes))  # the workers' counts added up
         self._totals = np.zeros(classes)
 
-    def add(
-        self, item: Sequence[int] | Ints, worker: Sequence[int] | Ints, answer: Sequence[int] | Ints
-    ) -> Ints:
+    def add(self, item: Indices, worker: Indices, answer: Indices) -> Ints:
         """Take in labels; the items they are about, distinct and ascending.
 
         Raises:
@@ -96,7 +93,7 @@ class OnlineTruth:
         self._posterior[items] = now
         return items
 
-    def posterior(self, item: Sequence[int] | Ints) -> Floats:
+    def posterior(self, item: Indices) -> Floats:
         """[n, K] for some items; the prevalence where an item has no label yet."""
         wanted = np.atleast_1d(np.asarray(item))
         found = np.tile(self.prevalence(), (wanted.size, 1))

@@ -36,4 +36,4 @@ def main(item: str, worker: str, answer: str, iterations: int, gibibytes: int) -
 
 
 if __name__ == "__main__":
-    print(json.dumps(main(*sys.argv[1:4], *map(int, sys.argv[4:]))))
+    print(json.dumps(main(sys.argv[1], sys.argv[2], sys.argv[3], *map(int, sys.argv[4:]))))

@@ -1,0 +1,164 @@
+"""How fast and how lean the truth methods are, beside crowd-kit's Dawid-Skene; part of `scripts/bench truth`.
+
+    python -m scripts.benches.truth.speed --labels 1000000,10000000
+
+Every figure comes from a process of its own, on one thread: ours and the peer's in turns over the same votes,
+the best of the rounds on either side. An iteration is the difference between a fit of one iteration and a
+longer one, so reading, sorting and starting do not count; what they take is in rows of their own.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+import tempfile
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+from scripts.benches.report import Bar, Peer, Row
+from scripts.benches.truth import peers
+
+LABELS = (1_000_000, 10_000_000)
+RATIOS = {1_000_000: 30.0, 10_000_000: 33.0}  # of an iteration to the peer's, by labels
+BYTES = 45.0  # a label above the input, where the fixed part is small against it: from a million labels on
+MOST_FOR_PEER = 10_000_000  # beyond, a pandas frame and its joins do not fit a common machine
+ROUNDS = {1_000_000: 3}  # else one
+PEER_ITERATIONS, PEER_GIBIBYTES = 2, 16
+PATIENCE = 3_600
+PEER_PROGRAM = Path(__file__).parent / "crowdkit_turns.py"
+OURS = "scripts.benches.truth.speed_turns"
+
+Say = Callable[[str], None]
+
+
+def rows(arguments: argparse.Namespace, say: Say) -> list[Row]:
+    """The rows, for `arguments.labels` (sizes) and, unless `arguments.no_peers`, with the peer.
+
+    Raises:
+        Stop: a turn fails.
+    """
+    with_peer = not getattr(arguments, "no_peers", False)
+    if with_peer:
+        peers.install()
+    found: list[Row] = []
+    for labels in getattr(arguments, "labels", None) or LABELS:
+        found += _iterations(labels, with_peer and labels <= MOST_FOR_PEER, say)
+    smallest = min(getattr(arguments, "labels", None) or LABELS)
+    found += _streams(min(5 * smallest, 5_000_000), say)
+    return [*found, _gpu()]
+
+
+def _iterations(labels: int, with_peer: bool, say: Say) -> list[Row]:
+    turns: dict[str, list[dict[str, Any]]] = {"dawid-skene-ml": []}
+    theirs = []
+    with tempfile.TemporaryDirectory(prefix="crowdledger-speed-") as folder:
+        if with_peer:
+            _turn("save", labels, folder)
+        for number in range(ROUNDS.get(labels, 1)):
+            say(f"{labels:,} labels, round {number + 1}: Dawid-Skene")
+            turns["dawid-skene-ml"].append(_turn("dawid-skene-ml", labels))
+            if with_peer:
+                say(f"{labels:,} labels, round {number + 1}: crowd-kit's Dawid-Skene")
+                theirs.append(_peer(Path(folder)))
+    for name in ("hierarchical", "difficulty"):
+        say(f"{labels:,} labels: {name}")
+        turns[name] = [_turn(name, labels)]
+    made = [row for name, several in turns.items() for row in _model_rows(name, labels, several)]
+    if theirs:
+        best = min(theirs, key=lambda turn: float(turn["seconds an iteration"]))
+        peer = Peer("crowd-kit", f"{best['version']} DawidSkene", best["seconds an iteration"] * 1e3)
+        ratio = RATIOS.get(labels)
+        made[0] = _replace(made[0], peer, Bar(ratio, "ratio") if ratio else None)
+    return made
+
+
+def _model_rows(name: str, labels: int, turns: Sequence[dict[str, Any]]) -> list[Row]:
+    best = min(turns, key=lambda turn: float(turn["iteration"]))
+    sizes = {"labels": labels, "classes": 4, "threads": 1}
+    parts = ", ".join(f"{part} {best[part]:.2f} s" for part in ("check", "index", "posterior"))
+    once = f"once: {parts}"
+    whole = f"{once}; whole process {best['peak'] / 2**30:.2f} GiB at its peak"
+    bar = Bar(BYTES) if labels >= LABELS[0] else None
+    return [
+        Row(f"an EM iteration, {name}", sizes, best["iteration"] * 1e3, "ms", note=once),
+        Row(
+            f"peak memory above the input, {name}",
+            sizes,
+            best["bytes a label"],
+            "bytes/label",
+            None,
+            bar,
+            whole,
+        ),
+    ]
+
+
+def _replace(row: Row, peer: Peer, bar: Bar | None) -> Row:
+    note = f"{row.note}; the peer's whole fit on the same votes, an iteration by difference"
+    return Row(row.what, row.sizes, row.ours, row.unit, peer, bar, note)
+
+
+def _streams(labels: int, say: Say) -> list[Row]:
+    say(f"{labels:,} labels one after the other, and from Parquet")
+    online = _turn("online", labels)
+    with tempfile.TemporaryDirectory(prefix="crowdledger-speed-") as folder:
+        parquet = _turn("parquet", labels, folder)
+    sizes = {"labels": labels, "items": labels // 5}
+    note = f"99 % within {online['worst of 100'] * 1e3:.2f} ms; {online['bytes a label']:.0f} bytes a label"
+    whole = (
+        f"in random order, 1,024 at a time; {100 * online['accuracy']:.1f} % of the items right at the end"
+    )
+    shard = f"one of 4 shards; {parquet['bytes a label']:.0f} bytes for each label of the shard at the peak"
+    rate = labels / parquet["shard"]
+    return [
+        Row("a label online, median", sizes, online["median"] * 1e6, "µs", None, Bar(5_000), note),
+        Row("a whole campaign online", sizes, online["campaign"], "s", note=whole),
+        Row("votes read from Parquet", sizes, rate, "labels/s", note=shard),
+    ]
+
+
+def _gpu() -> Row:
+    import torch
+
+    there = torch.cuda.is_available()
+    reason = (
+        "this bench measures the processor only" if there else "not measured: there is no CUDA device here"
+    )
+    return Row("an EM iteration on a GPU", {"labels": 1_000_000_000, "classes": 4}, None, "ms", note=reason)
+
+
+def _turn(turn: str, labels: int, folder: str | None = None) -> dict[str, Any]:
+    arguments = [turn, str(labels), *([folder] if folder else [])]
+    return peers.ask_ours(OURS, arguments, patience=PATIENCE)
+
+
+def _peer(folder: Path) -> dict[str, Any]:
+    files = [str(folder / f"{name}.npy") for name in ("item", "worker", "answer")]
+    limits = [str(PEER_ITERATIONS), str(PEER_GIBIBYTES)]
+    return peers.ask(PEER_PROGRAM, [*files, *limits], patience=PATIENCE)
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Measure this part alone and print its rows as JSON; 1 when a bar is missed."""
+    parser = argparse.ArgumentParser(
+        prog="python -m scripts.benches.truth.speed",
+        description="Measure the truth methods' speed and memory, beside crowd-kit's Dawid-Skene.",
+    )
+    parser.add_argument("--labels", type=_sizes, default=LABELS, help="sizes, joined by commas")
+    parser.add_argument("--no-peers", action="store_true", help="only ours")
+    found = rows(parser.parse_args(argv), lambda text: print(text, file=sys.stderr))
+    print(json.dumps([row.to_json() for row in found], indent=2))
+    return int(any(row.met is False for row in found))
+
+
+def _sizes(text: str) -> tuple[int, ...]:
+    sizes = tuple(int(float(part)) for part in text.split(","))
+    if min(sizes) < 100_000 or max(sizes) > 500_000_000:
+        raise argparse.ArgumentTypeError("sizes must be between 100,000 and 500,000,000 labels")
+    return sizes
+
+
+if __name__ == "__main__":
+    sys.exit(main())
