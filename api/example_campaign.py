@@ -233,7 +233,7 @@ class ExampleCampaign:
     @cached_property
     def method(self) -> Json:
         """The document of the inference's method."""
-        return reputation.method_document(tolerance_ppm=self.spec.tolerance_ppm)
+        return reputation.method_document(self.spec.method)
 
     @cached_property
     def parameters(self) -> Json:

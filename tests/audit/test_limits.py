@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import replace
 from pathlib import Path
 
@@ -43,11 +44,31 @@ def _longest_row(classes: int) -> int:
 
 @pytest.mark.parametrize("classes", range(2, 201))
 def test_the_largest_campaign_of_any_schema_can_be_audited(classes: int) -> None:
-    workers = min(specification.MAX_WORKERS, specification.MAX_PARAMETERS // classes**2)
+    workers = min(specification.MAX_WORKERS, specification.MAX_PARAMETERS["dawid-skene"] // classes**2)
     row = _longest_row(classes) + classes + len("[],")
     line = 2_000 + workers * (len('"":[],') + 42 + classes * row) + row
     assert line <= source.MAX_LINE_BYTES
     assert line <= source.MAX_JSON_BYTES
+    assert workers * classes**2 <= steps_replay.MAX_PARAMETERS
+
+
+def _most_digits(numbers: int, total: int) -> int:
+    """An upper bound of the digits of so many numbers of this sum: the logarithm is concave."""
+    return math.floor(numbers * (1 + math.log10(1 + total / numbers)))
+
+
+@pytest.mark.parametrize("classes", range(2, 201))
+def test_so_can_the_largest_of_the_default_method(classes: int) -> None:
+    workers = min(specification.MAX_WORKERS, specification.MAX_PARAMETERS["latent-class-mean"] // classes**2)
+    # A worker answers an item once, and an item has at most a thousand labels.
+    answered = min(specification.MAX_ITEMS, specification.MAX_ITEMS * 1_000 // workers) * PPM
+    line = 2_000
+    for states in (classes, 2 * classes):
+        numbers = states * classes
+        names = len('"":{},') + 42 + classes * len('"199":[],')
+        line += workers * (_most_digits(numbers, answered) + numbers + names)
+        line += states * (len(str(specification.MAX_ITEMS * PPM)) + 1)
+    assert line <= source.MAX_LINE_BYTES
     assert workers * classes**2 <= steps_replay.MAX_PARAMETERS
 
 

@@ -18,7 +18,9 @@ from ledger_service.audit.report import Mismatch, Status
 from ledger_service.audit.source import DirSource
 from ledger_service.entries import Entry
 from ledger_service.signing import Wallet
-from reputation import Parameters
+from reputation import MeanParameters
+from reputation.committed import Counts
+from reputation.votes import PPM, Ints
 from tests.audit.builder import NOW, Builder, Change, opened, seeded, show
 from tests.audit.conftest import Audited, pins
 
@@ -59,13 +61,26 @@ def flip_byte(raws: list[bytes], _: int) -> list[bytes]:
     return raws
 
 
-def nudged(parameters: Parameters, _: int) -> Parameters:
-    """The first worker's matrix moved by 5 %, still a matrix."""
-    confusion = np.array(parameters.confusion)
-    large, small = confusion[0, 0].argmax(), confusion[0, 0].argmin()
-    confusion[0, 0, large] -= 50_000
-    confusion[0, 0, small] += 50_000
-    return Parameters(np.array(parameters.prevalence), confusion)
+def nudged(parameters: MeanParameters, _: int) -> MeanParameters:
+    """A fifth of the first worker's labels with one answer moved to another class: they still sum up."""
+    labels = np.array(parameters.members[0].labels)
+    column = labels[0, :, 0]
+    moved = int(column.max()) // 5
+    column[column.argmax()] -= moved
+    column[column.argmin()] += moved
+    return replace_counts(parameters, labels)
+
+
+def padded(parameters: MeanParameters, _: int) -> MeanParameters:
+    """A label more of the first worker than there is."""
+    labels = np.array(parameters.members[0].labels)
+    labels[0, 0, 0] += PPM
+    return replace_counts(parameters, labels)
+
+
+def replace_counts(parameters: MeanParameters, labels: Ints) -> MeanParameters:
+    first, *others = parameters.members
+    return MeanParameters((Counts(first.items, labels), *others))
 
 
 def accept(verdict: reputation.Verdict, _: int) -> reputation.Verdict:
@@ -199,12 +214,15 @@ CASES: dict[str, tuple[dict[str, Change], str, str]] = {
     "another method": ({"method": lambda it, _: it | {"max_iterations": 1}}, "inference", "method"),
     "labels that inference left out": ({"run": more(0, labels=-1)}, "inference", "labels that the run read"),
     "parameters opened as others": (
-        {"opened parameters": lambda it, _: it | {"prevalence": [1, 1, 999_998]}},
+        {"opened parameters": lambda it, _: it | {"members": it["members"][::-1]}},
         "inference",
         "digest of its parameters",
     ),
     "parameters that are not converged": ({"parameters": nudged}, "inference", "movement of one more step"),
+    "parameters of other votes": ({"parameters": padded}, "inference", "votes that the parameters count"),
     "a residual that is not so": ({"run": more(0, residual=500)}, "inference", "residual"),
+    "more iterations than there were": ({"run": more(0, iterations=3)}, "inference", "iterations of the run"),
+    "no iterations": ({"run": field(0, iterations=0)}, "inference", "iterations of the run"),
     "another truth": ({"truth": at(2, lambda n, _: (n + 1) % 3)}, "inference", "inferred answer"),
     "more confidence": ({"truth entry": more(2, confidence=1)}, "inference", "confidence"),
     "a truth that is not there": ({"truth entry": dropped(2)}, "inference", "items with a truth"),
@@ -334,10 +352,13 @@ def test_an_opening_that_names_another_leaf_is_refused(tmp_path: Path) -> None:
 
 def test_a_run_that_ends_elsewhere_is_named(honest: Builder) -> None:
     """No fixed point that the inference does not reach can be made on purpose, so the comparison is asked."""
-    row = Row(7, seeded("run"), honest.entries[-1].struct, b"", b"")
+    found = next(entry.struct for entry in honest.entries if isinstance(entry.struct, entries.InferenceRun))
+    row = Row(7, seeded("run"), found, b"", b"")
     check = steps_replay.check_rerun
-    check(row, honest.spec, honest.crowd, honest.parameters)
+    check(row, honest.spec, honest.crowd, honest.committed)
+    assert isinstance(honest.committed.parameters, MeanParameters)
+    elsewhere = replace(honest.committed, parameters=nudged(honest.committed.parameters, 0))
     with pytest.raises(Mismatch, match="distance from a rerun") as caught:
-        check(row, honest.spec, honest.crowd, nudged(honest.parameters, 0))
+        check(row, honest.spec, honest.crowd, elsewhere)
     assert caught.value.entry == 7
     assert int(caught.value.found) >= 49_000
