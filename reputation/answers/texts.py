@@ -170,7 +170,7 @@ class _State:
     def __init__(self, texts: Texts, alike: Floats, strength: float) -> None:
         self.i, self.w, self.alike = texts.item, texts.worker, alike
         self.items, self.workers = texts.items, texts.workers
-        self.dimensions = texts.embedding.shape[1]
+        self.dimensions = int(texts.embedding.shape[1])
         #: what is common to all answers says nothing; the model is about what is left
         self.origin = texts.embedding.mean(axis=0)
         self.y = texts.embedding - self.origin

@@ -8,6 +8,8 @@ from types import MappingProxyType
 from reputation.truth.dawid_skene import dawid_skene
 from reputation.truth.dawid_skene_ml import dawid_skene_ml
 from reputation.truth.difficulty import difficulty
+from reputation.truth.entropy import minimax_entropy, minimax_entropy_ordinal
+from reputation.truth.glad import glad
 from reputation.truth.hierarchical import hierarchical
 from reputation.truth.majority import majority
 from reputation.truth.one_coin import one_coin
@@ -23,5 +25,8 @@ METHODS: Mapping[str, Method] = MappingProxyType(
         "difficulty": difficulty,
         "one-coin": one_coin,
         "subtypes": subtypes,
+        "minimax-entropy": minimax_entropy,
+        "minimax-entropy-ordinal": minimax_entropy_ordinal,
+        "glad": glad,
     }
 )
