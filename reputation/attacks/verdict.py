@@ -1,0 +1,149 @@
+"""Whether a crowd may be paid by its own answers: not when a ring could have made the majority.
+
+Without known answers nothing tells a coordinated majority from an honest one for certain. So where two camps
+are found and one could turn the result, the answer is no, until gold tells which side is right.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from reputation.attacks.rings import Ring, find_rings
+from reputation.attacks.tables import Flags, Floats
+from reputation.truth.run import Known
+from reputation.votes import PPM, Ints, Votes
+
+CLEAR_GAIN = 20.0  # nats; honest crowds of the benches stay below 10
+TURNS_PPM = 50_000  # items that the ring could decide
+LEAST_GOLD = 10
+_SURE = float(np.log(99))  # nats, 99 to 1
+
+
+@dataclass(frozen=True, eq=False)
+class SettleVerdict:
+    """Whether inference may be trusted with the money.
+
+    Attributes:
+        allowed: no ring that could turn the majority is suspected, or gold has decided between the sides.
+        reason: one sentence for requester and operator.
+        workers: indices of the suspected members, ascending.
+        label_share_ppm: their share of all labels.
+        items_ppm: the share of items that they could decide: where their answer, with whoever else gave it,
+            has at least as many votes as any other.
+        gold_needed: how many items, drawn at random, have to be known so that one side is 99 times as likely
+            as the other; 0 where the verdict is clear.
+        gold_right_ppm: where gold was given, how often it agrees with (the suspected, everybody else) on the
+            items where they differ; None where no such item has gold.
+        posterior: [I, K] of the true classes with the ring seen for what it is.
+    """
+
+    allowed: bool
+    reason: str
+    workers: Ints
+    label_share_ppm: int
+    items_ppm: int
+    gold_needed: int
+    gold_right_ppm: tuple[int, int] | None
+    posterior: Floats
+
+
+def settle_allowed(votes: Votes, known: Known | None = None) -> SettleVerdict:
+    """Judge whether a campaign may be settled by inference from these votes.
+
+    Args:
+        votes: at least one.
+        known: gold answers of some of the items.
+
+    Raises:
+        ValueError: no votes, or known items out of range.
+    """
+    search = find_rings(votes, known)
+    harmful = [ring for ring in search.rings if ring.gain >= CLEAR_GAIN]
+    member = np.zeros(votes.workers, dtype=bool)
+    for ring in harmful:
+        member[ring.workers] = True
+    share = _ppm(int(member[votes.worker].sum()), len(votes))
+    items = _decided_ppm(votes, member)
+    workers = np.flatnonzero(member)
+    if not harmful or items < TURNS_PPM:
+        return SettleVerdict(True, _fine(workers), workers, share, items, 0, None, search.posterior)
+    needed, apart = _gold_needed(votes, member, harmful[0])
+    sides = _by_gold(votes, member, known)
+    if sides is not None and sides[2] >= _SURE:
+        reason = (
+            f"gold decides: on items where {_side(workers)} and the others differ, it agrees with one side"
+        )
+        return SettleVerdict(True, reason, workers, share, items, 0, sides[:2], search.posterior)
+    reason = (
+        f"{_side(workers)} with {share / 10_000:.1f} % of the labels answer as one, differ from the others "
+        f"on {apart:.0%} of their items and could decide {items / 10_000:.1f} % of all: without gold "
+        f"nothing tells which side is right; about {needed} known items would"
+    )
+    right = None if sides is None else sides[:2]
+    return SettleVerdict(False, reason, workers, share, items, needed, right, search.posterior)
+
+
+def _ppm(part: int, whole: int) -> int:
+    return part * PPM // max(whole, 1)
+
+
+def _side(workers: Ints) -> str:
+    return f"{workers.size} workers"
+
+
+def _fine(workers: Ints) -> str:
+    if not workers.size:
+        return "no ring is suspected"
+    return f"{_side(workers)} answer as one, too few to decide the result"
+
+
+def _tally(votes: Votes, kept: Flags) -> Ints:
+    cells = votes.item[kept] * votes.classes + votes.answer[kept]
+    counted = np.bincount(cells, minlength=votes.items * votes.classes)
+    return counted.reshape(votes.items, votes.classes).astype(np.int64)
+
+
+def _decided_ppm(votes: Votes, member: Flags) -> int:
+    """Items where the members' most frequent answer has as many votes as any other answer of the others."""
+    ours, theirs = _tally(votes, member[votes.worker]), _tally(votes, ~member[votes.worker])
+    top = ours.argmax(axis=1)
+    strength = ours.max(axis=1) + theirs[np.arange(votes.items), top]
+    theirs[np.arange(votes.items), top] = 0
+    decided = (ours.max(axis=1) > 0) & (strength >= theirs.max(axis=1)) & (theirs.max(axis=1) > 0)
+    answered = np.unique(votes.item).size
+    return _ppm(int(decided.sum()), answered)
+
+
+def _sides(votes: Votes, member: Flags) -> tuple[Ints, Ints, Flags]:
+    """[I] each side's most frequent answer, and where both have answered and differ."""
+    ours, theirs = _tally(votes, member[votes.worker]), _tally(votes, ~member[votes.worker])
+    both = (ours.sum(axis=1) > 0) & (theirs.sum(axis=1) > 0)
+    return ours.argmax(axis=1), theirs.argmax(axis=1), both & (ours.argmax(axis=1) != theirs.argmax(axis=1))
+
+
+def _gold_needed(votes: Votes, member: Flags, ring: Ring) -> tuple[int, float]:
+    """How many random items have to be known (Wald's test at 99 to 1), and how often the sides differ."""
+    _, _, apart = _sides(votes, member)
+    touched = np.unique(votes.item[member[votes.worker]]).size
+    share = float(apart.sum()) / max(np.unique(votes.item).size, 1)
+    right = float(np.clip(ring.honest_rate, 0.6, 0.98))
+    each = (2 * right - 1) * np.log(right / (1 - right))
+    needed = int(np.ceil(_SURE / each / max(share, 1e-3)))
+    return max(LEAST_GOLD, needed), float(apart.sum()) / max(touched, 1)
+
+
+def _by_gold(votes: Votes, member: Flags, known: Known | None) -> tuple[int, int, float] | None:
+    """How often gold agrees with either side where they differ, and by how many nats it prefers one."""
+    if known is None or not known.item.size:
+        return None
+    ours, theirs, apart = _sides(votes, member)
+    use = apart[known.item]
+    if not use.any():
+        return None
+    for_us = int((ours[known.item] == known.answer)[use].sum())
+    for_them = int((theirs[known.item] == known.answer)[use].sum())
+    # Each known item where they differ is right for one side with 3 in 4, if that side is the right one.
+    nats = abs(for_us - for_them) * float(np.log(3))
+    return _ppm(for_us, int(use.sum())), _ppm(for_them, int(use.sum())), nats
