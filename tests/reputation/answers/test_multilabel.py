@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from reputation.answers.multilabel import LabelSetPrior, LabelSets, label_set_truth, label_shares
+from scripts.benches.truth import planted
 
 Bools = NDArray[np.bool_]
 Rows = list[list[float]]
@@ -23,20 +24,6 @@ def label_sets(draw: st.DrawFn) -> LabelSets:
     rows = draw(st.lists(marks, min_size=len(chosen), max_size=len(chosen)))
     item, worker = np.array(chosen).T
     return LabelSets(item, worker, np.array(rows), items, workers)
-
-
-def planted(seed: int) -> tuple[LabelSets, Bools]:
-    """400 items, 12 labels of 3 to 40 %, 30 workers, 5 an item: a third find half and add a sixth."""
-    random = np.random.default_rng(seed)
-    truth = random.random((400, 12)) < np.linspace(0.03, 0.4, 12)
-    poor = np.arange(30) % 3 == 0
-    sensitivity, specificity = np.where(poor, 0.5, 0.9), np.where(poor, 0.84, 0.97)
-    item = np.repeat(np.arange(400), 5)
-    worker = np.concatenate([random.permutation(30)[:5] for _ in range(400)])
-    draw = random.random((item.size, 12))
-    there = truth[item]
-    chosen = np.where(there, draw < sensitivity[worker, None], draw >= specificity[worker, None])
-    return LabelSets(item, worker, chosen, 400, 30), truth
 
 
 def f1(found: Bools, truth: Bools) -> float:
@@ -117,7 +104,7 @@ def test_the_order_of_answers_changes_no_bit(sets: LabelSets, random: object) ->
 
 @pytest.mark.parametrize("seed", [0, 1])
 def test_it_recovers_planted_sets_better_than_the_majority(seed: int) -> None:
-    sets, truth = planted(seed)
+    sets, truth = planted.label_sets(seed)
     run = label_set_truth(sets)
     majority = f1(label_shares(sets) > 0.5, truth)
     assert run.converged
@@ -128,7 +115,7 @@ def test_it_recovers_planted_sets_better_than_the_majority(seed: int) -> None:
 
 
 def test_what_frequent_labels_show_of_a_worker_counts_for_rare_ones() -> None:
-    sets, truth = planted(2)
+    sets, truth = planted.label_sets(2)
     shared = label_set_truth(sets)
     apart = [
         label_set_truth(LabelSets(sets.item, sets.worker, sets.chosen[:, [k]], sets.items, sets.workers))

@@ -1,7 +1,5 @@
 from __future__ import annotations
 
-import csv
-
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -9,9 +7,9 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 from scipy.special import digamma, gammaln
 
+from reputation.answers.files import read_known_numbers, read_numbers
 from reputation.answers.numeric import (
     Numbers,
-    NumericRun,
     Scale,
     _State,
     numeric_mean,
@@ -184,19 +182,10 @@ def test_on_real_judgements_of_emotion_it_is_better_than_the_mean() -> None:
     folder = SHARED / "data" / "n_emotion"
     if not (folder / "labels.csv").is_file():
         pytest.skip(f"the real crowd n_emotion is not at {folder} (set CROWDLEDGER_SHARED)")
-    rows = list(csv.DictReader((folder / "labels.csv").read_text("utf-8").splitlines()))
-    truths = list(csv.DictReader((folder / "truth.csv").read_text("utf-8").splitlines()))
-    tasks = {row["task"]: place for place, row in enumerate(truths)}
-    workers = {name: place for place, name in enumerate(sorted({row["worker"] for row in rows}))}
-    crowd = Numbers(
-        np.array([tasks[row["task"]] for row in rows]),
-        np.array([workers[row["worker"]] for row in rows]),
-        np.array([float(row["label"]) for row in rows]),
-        len(tasks),
-        len(workers),
-    )
-    run: NumericRun = numeric_truth(crowd)
-    error = run.estimate - np.array([float(row["label"]) for row in truths])
+    file = read_numbers(folder / "labels.csv")
+    truth = file.place(read_known_numbers(folder / "truth.csv"))
+    run = numeric_truth(file.numbers)
+    error = run.estimate - truth
     assert run.converged
     assert np.abs(error).mean() <= 12.02
     assert np.sqrt(np.mean(error**2)) <= 17.84

@@ -16,6 +16,7 @@ from reputation.answers.pairwise import (
     bradley_terry,
     crowd_bradley_terry,
 )
+from scripts.benches.truth import planted
 
 Floats = NDArray[np.float64]
 
@@ -28,20 +29,6 @@ def comparisons(draw: st.DrawFn) -> Comparisons:
     )
     worker, winner, loser = np.array(draw(st.lists(one, min_size=1, max_size=25))).T
     return Comparisons(worker, winner, loser, items, workers)
-
-
-def planted(seed: int) -> tuple[Comparisons, Floats, Floats]:
-    """60 items, 40 workers of 30 comparisons: half reliable, a third guess, the rest say the opposite."""
-    random = np.random.default_rng(seed)
-    score = random.normal(0, 1.5, 60)
-    reliability = np.repeat([0.97, 0.5, 0.1], [20, 13, 7])
-    worker = np.repeat(np.arange(40), 30)
-    left = random.integers(60, size=worker.size)
-    right = (left + random.integers(1, 60, size=worker.size)) % 60
-    better = random.random(worker.size) < 1 / (1 + np.exp(score[right] - score[left]))
-    better ^= random.random(worker.size) >= reliability[worker]
-    made = Comparisons(worker, np.where(better, left, right), np.where(better, right, left), 60, 40)
-    return made, score, reliability
 
 
 def naive_log_posterior(
@@ -111,7 +98,7 @@ def test_turning_every_comparison_round_turns_the_scores_round(made: Comparisons
 
 @pytest.mark.parametrize("seed", [0, 1, 2])
 def test_it_sees_through_guesses_and_contrarians_where_the_plain_model_does_not(seed: int) -> None:
-    made, score, reliability = planted(seed)
+    made, score, reliability = planted.comparisons(seed)
     run, plain = crowd_bradley_terry(made), bradley_terry(made)
 
     def agreement(found: Floats) -> float:

@@ -19,6 +19,7 @@ from reputation.answers.spans import (
     spans_of,
     tag_shares,
 )
+from scripts.benches.truth import planted
 
 Ints = NDArray[np.int64]
 Floats = NDArray[np.float64]
@@ -33,44 +34,6 @@ def tags(draw: st.DrawFn) -> Tags:
     count = int(np.array(length)[document].sum())
     tag = draw(st.lists(st.integers(0, 2 * types), min_size=count, max_size=count))
     return Tags(np.array(length), document, worker, np.array(tag), workers, types)
-
-
-def written(spans: list[tuple[int, int, int]], length: int) -> Ints:
-    """The tags of one document with these spans (start, end, type); later ones win."""
-    tag = np.zeros(length, dtype=np.int64)
-    for start, end, kind in spans:
-        tag[start], tag[start + 1 : end] = 1 + 2 * kind, 2 + 2 * kind
-        if end < length and tag[end] % 2 == 0 and tag[end]:
-            tag[end] -= 1
-    return tag
-
-
-def planted(seed: int) -> tuple[Tags, Ints]:
-    """200 documents of 12 to 30 tokens, two types, 20 workers, 4 a document; half are poor."""
-    random = np.random.default_rng(seed)
-    length = random.integers(12, 31, size=200)
-    truth, document, worker, tag = [], [], [], []
-    for d, size in enumerate(length):
-        starts = np.flatnonzero(random.random(size // 5) < 0.6) * 5
-        spans = [(s, s + int(random.integers(1, 5)), int(random.integers(2))) for s in starts.tolist()]
-        truth.append(written(spans, size))
-        for w in random.permutation(20)[:4].tolist():
-            poor = w % 2 == 0
-            seen = []
-            for start, end, kind in spans:
-                if random.random() < (0.5 if poor else 0.08):
-                    continue
-                if random.random() < (0.4 if poor else 0.08):
-                    end = min(end + 1, size) if end == start + 1 or random.random() < 0.5 else end - 1
-                seen.append((start, end, 1 - kind if random.random() < (0.25 if poor else 0.04) else kind))
-            if random.random() < (0.3 if poor else 0.05):
-                start = int(random.integers(size - 2))
-                seen.append((start, start + 2, int(random.integers(2))))
-            document.append(d)
-            worker.append(w)
-            tag.append(written(sorted(seen), size))
-    made = Tags(length, np.array(document), np.array(worker), np.concatenate(tag), 20, 2)
-    return made, np.concatenate(truth)
 
 
 def rows(spans: Spans) -> set[tuple[int, int, int, int]]:
@@ -213,7 +176,7 @@ def test_a_step_is_that_of_a_plain_loop(made: Tags) -> None:
 
 @pytest.mark.parametrize("seed", [0, 1])
 def test_it_finds_planted_spans_better_than_the_majority_of_tokens(seed: int) -> None:
-    made, truth = planted(seed)
+    made, truth = planted.spans(seed)
     run, true = span_truth(made), spans_of(truth, made.length)
     majority = f1(spans_of(tag_shares(made).argmax(axis=1), made.length), true)
     assert run.converged

@@ -7,6 +7,7 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from reputation.answers.texts import TextRun, Texts, _State, text_average, text_truth
+from scripts.benches.truth import planted
 
 Floats = NDArray[np.float64]
 
@@ -18,20 +19,6 @@ def texts(draw: st.DrawFn) -> Texts:
     item, worker = np.array(draw(st.lists(pair, unique=True, min_size=1, max_size=15))).T
     random = np.random.default_rng(draw(st.integers(0, 2**32 - 1)))
     return Texts(item, worker, random.normal(size=(item.size, draw(st.integers(1, 4)))), items, workers)
-
-
-def planted(seed: int) -> tuple[Texts, Floats, Floats]:
-    """300 items, 25 workers, 4 answers an item in 24 dimensions; ten workers are poor, one answer in ten is
-    about something else. Also the noise of each worker."""
-    random = np.random.default_rng(seed)
-    truth = random.normal(size=(300, 24))
-    noise = np.where(np.arange(25) < 10, 2.0, 0.5)
-    item = np.repeat(np.arange(300), 4)
-    worker = np.concatenate([random.permutation(25)[:4] for _ in range(300)])
-    written = truth[item] + random.normal(size=(item.size, 24)) * noise[worker, None]
-    astray = random.random(item.size) < 0.1
-    written[astray] = random.normal(size=(int(astray.sum()), 24))
-    return Texts(item, worker, written, 300, 25), truth, noise
 
 
 def quality(run: TextRun, crowd: Texts, truth: Floats) -> float:
@@ -80,7 +67,7 @@ def test_the_order_of_answers_changes_no_bit(crowd: Texts, random: object) -> No
 
 
 def test_every_update_stands_at_the_top_of_the_bound() -> None:
-    crowd, _, _ = planted(3)
+    crowd, _, _ = planted.texts(3)
     few = crowd.item < 5
     small = Texts(crowd.item[few], crowd.worker[few], crowd.embedding[few, :3], 5, 25)
     state = _State(small, np.linspace(0.3, 1, len(small)), 4.0)
@@ -103,7 +90,7 @@ def test_likeness_is_the_mean_cosine_to_the_others() -> None:
 
 @pytest.mark.parametrize("seed", [0, 1])
 def test_it_chooses_better_answers_than_the_average_and_knows_the_workers(seed: int) -> None:
-    crowd, truth, noise = planted(seed)
+    crowd, truth, noise = planted.texts(seed)
     run = text_truth(crowd)
     average = quality(text_average(crowd), crowd, truth)
     assert run.converged
