@@ -67,12 +67,12 @@ def whole(votes: Votes, items: NDArray[np.float64], labels: NDArray[np.float64])
     """Round expected counts, [S] items and [W, S, K] labels, to millionths with exact sums.
 
     Over the states, a worker's labels with one answer sum to as many as it gave, and the items to as many as
-    there are: each number is rounded down, and what is missing is given, one millionth each, to the largest
+    have a vote: each number is rounded down, and what is missing is given, one millionth each, to the largest
     remainders, the lowest state first among equal ones.
     """
     given = cells(votes) * MICRO
     rounded = _apportion(labels.transpose(0, 2, 1), given).transpose(0, 2, 1)
-    return Counts(_apportion(items[None], np.array([votes.items * MICRO]))[0], rounded)
+    return Counts(_apportion(items[None], np.array([voted(votes) * MICRO]))[0], rounded)
 
 
 def cells(votes: Votes) -> Ints:
@@ -80,6 +80,11 @@ def cells(votes: Votes) -> Ints:
     cell = votes.worker * votes.classes + votes.answer
     counted = np.bincount(cell, minlength=votes.workers * votes.classes)
     return counted.astype(np.int64).reshape(votes.workers, votes.classes)
+
+
+def voted(votes: Votes) -> int:
+    """How many items have a vote."""
+    return int(np.unique(votes.item).size)
 
 
 def _apportion(shares: NDArray[np.float64], total: Ints) -> Ints:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from reputation.committed import steps
-from reputation.committed.counts import MICRO, Counts, cells, emission, weight, whole
+from reputation.committed.counts import MICRO, Counts, cells, emission, voted, weight, whole
 from reputation.committed.judgement import Judgement
 from reputation.priors import DIFFICULTY, HIERARCHICAL, StatesPrior
 from reputation.truth.run import States
@@ -133,11 +133,11 @@ def miscounted(votes: Votes, parameters: MeanParameters) -> str:
     Raises:
         ValueError: votes and parameters are of different shapes.
     """
-    given = cells(votes) * MICRO
+    given, items = cells(votes) * MICRO, voted(votes)
     for counts, prior in zip(parameters.members, MEMBERS, strict=True):
         _fit(votes, counts.labels.shape, prior)
-        if int(counts.items.sum()) != votes.items * MICRO:
-            return f"{prior.name} counts {counts.items.sum() / MICRO} items, there are {votes.items}"
+        if int(counts.items.sum()) != items * MICRO:
+            return f"{prior.name} counts {counts.items.sum() / MICRO} items, there are {items}"
         wrong = np.argwhere(counts.labels.sum(axis=1) != given)
         if wrong.size:
             worker, answer = (int(index) for index in wrong[0])

@@ -100,11 +100,11 @@ def posterior(block: csr_matrix, logs: Tables) -> NDArray[np.float64]:
 
 
 def expected(grid: Grid, logs: Tables) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """One E-step and what it counts: items [S] and labels [W, S, K]."""
+    """One E-step and what it counts: items with a vote [S], and labels [W, S, K]."""
     states, cells = logs.state.size, logs.answer.shape[0]
     items, labels = np.zeros(states), np.zeros((cells, states))
     for _, block in grid.blocks():
         shares = posterior(block, logs)
-        items += shares.sum(axis=0)
+        items += shares[np.diff(block.indptr) > 0].sum(axis=0)
         labels += block.T @ shares
     return items, labels.reshape(-1, logs.classes, states).transpose(0, 2, 1)

@@ -79,7 +79,7 @@ def hierarchical(
         votes: at least one vote; items without votes get the prevalence as their posterior.
         model: pseudo-counts; the default ones when None.
         known: items whose answer is known.
-        tolerance_ppm: stop when no expected parameter moves by more than this in one step.
+        tolerance_ppm: stop when no parameter moves by more than this, of its row, in one step.
         max_iterations: stop there in any case; `converged` then says False.
         device: where torch computes, "cpu" or "cuda".
     Raises:

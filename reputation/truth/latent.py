@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 
+from reputation.priors import LOG_FLOOR
 from reputation.truth.core import Expected, Layout
 from reputation.truth.memory import refuse_beyond
 from reputation.truth.run import Floats, Known, States, TruthRun, check
@@ -39,8 +40,15 @@ class Fit:
         workers, states, classes = self.emission.shape
         return self.log_emission.transpose(1, 2).reshape(workers * classes, states).contiguous()
 
+    def movement(self, before: Fit) -> float:
+        """The largest movement of a parameter, as a share of all that its row holds."""
+        moved = 0.0
+        for now, was in ((self.prevalence, before.prevalence), (self.emission, before.emission)):
+            moved = max(moved, float(((now - was).abs() / now.sum(-1, keepdim=True)).max()))
+        return moved
+
     def rows(self) -> tuple[Tensor, Tensor]:
-        """Expected prevalence [S] and emission [W, S, K]: what is watched for movement."""
+        """Expected prevalence [S] and emission [W, S, K]."""
         return self.prevalence / self.prevalence.sum(), self.emission / self.emission.sum(2, keepdim=True)
 
 
@@ -131,19 +139,16 @@ def refuse_dense(name: str, workers: int, classes: int, copies: int) -> None:
 
 
 def climb(model: Model, statistics: Statistics, tolerance: float, limit: int) -> Course:
-    """E- and M-steps until no expected parameter moves by more than the tolerance, or the limit."""
+    """E- and M-steps until no parameter moves by more than the tolerance, or the limit."""
     states = model.copies * statistics.classes
     fit = _maximise(model, statistics, statistics.begin(model.start, states))
-    before = fit.rows()
     objective: list[float] = []
     movement = float("inf")
     while len(objective) < limit and movement > tolerance:
         expected = statistics.sweep(fit.table(), fit.log_prevalence)
         objective.append(expected.evidence - fit.penalty)
-        fit = _maximise(model, statistics, expected)
-        after = fit.rows()
-        movement = max(float((b - a).abs().max()) for a, b in zip(before, after, strict=True))
-        before = after
+        before, fit = fit, _maximise(model, statistics, expected)
+        movement = fit.movement(before)
     return Course(fit, tuple(objective), movement)
 
 
@@ -176,10 +181,11 @@ def report(name: str, course: Course, posterior: Floats, tolerance: float, *, st
 
 
 def dirichlet_logs(parameters: Tensor) -> Tensor:
-    """E[log p] under Dirichlet distributions along the last axis (Beal 2003, appendix A)."""
+    """E[log p] under Dirichlet distributions along the last axis (Beal 2003, appendix A), or the floor."""
     import torch
 
-    return torch.digamma(parameters) - torch.digamma(parameters.sum(-1, keepdim=True))
+    logs = torch.digamma(parameters) - torch.digamma(parameters.sum(-1, keepdim=True))
+    return logs.clamp(min=LOG_FLOOR)
 
 
 def divergence(parameters: Tensor, prior: Tensor) -> float:
