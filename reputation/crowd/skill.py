@@ -1,28 +1,30 @@
 """Each worker's confusion matrix and skill, with intervals that cover.
 
-An inferred truth is no truth: a posterior that thousands of labels agree on can still be wrong for all of them.
-So a worker's labels on inferred items never count as so many independent trials. What n of them say is worth
+An inferred truth is no truth: a posterior that thousands of labels agree on can be wrong for all of them. So
+a worker's labels on inferred items never count as so many independent trials. What n of them say is worth
 
     1 / (ρ + (1 − ρ) / n)  labels, never more than 1 / ρ,
 
-where ρ is the share of a skill's variance that inference leaves open whatever n is (the intra-class correlation
-of a beta-binomial; n divided by the usual design effect 1 + (n − 1) ρ, Kish, "Survey Sampling", 1965). Answers to
-gold items are trials, and count in full. The model of worker w with g gold answers, r of them right:
+where ρ is the share of a skill's variance that inference leaves open whatever n is (the intra-class
+correlation of a beta-binomial; this is n divided by the usual design effect 1 + (n − 1) ρ, Kish, "Survey
+Sampling", 1965). Answers to gold items are trials and count in full. For a worker with g of them, r right:
 
-    u_w  = share of its other labels that the posterior expects to be right, shrunk to the crowd's mean
-    q_w  ~ Beta(m_w κ_w, (1 − m_w) κ_w),  logit m_w = shift + logit u_w,  κ_w from n_w as above
-    r_w  ~ Binomial(g_w, q_w)
+    u  = the share of its other labels that the posterior expects to be right, shrunk to the crowd's mean
+    q  ~ Beta(m κ, (1 − m) κ),  logit m = shift + logit u,  κ = what its other labels are worth
+    r  ~ Binomial(g, q)
 
-Shift (how much the crowd as a whole is overrated) and ρ are integrated over on a grid under their priors, so their
-uncertainty is in every interval. The gold answers of one item stand or fall together: their likelihood is
-divided by the design effect that the items' residuals show.
+Shift (how much the crowd as a whole is overrated) and ρ are integrated over on a grid under their priors, so
+their uncertainty is in every interval. The gold answers of one item stand or fall together: their likelihood
+is divided by the design effect that the items' residuals show.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from reputation.truth.run import Floats, Known
 from reputation.votes import Ints, Votes
@@ -102,7 +104,7 @@ class Skills:
         return beta_interval(self.mean, self.strength, level)
 
     def predicted(self, labels: Ints, right: Ints) -> tuple[Floats, Floats]:
-        """P(fewer than `right`) and P(at most `right`) right answers among `labels` answers to new items, [W].
+        """P(fewer than `right`) and P(at most `right`) right answers among `labels` to new items, [W] each.
 
         The beta-binomial distribution: what a check of skill on that few answers can show.
         """
@@ -181,7 +183,7 @@ def gather(votes: Votes, posterior: Floats, gold: Known | None = None) -> Eviden
     right = is_gold & (truth == votes.answer)
 
     def count(weights: Floats) -> Floats:
-        return np.bincount(votes.worker, weights, minlength=votes.workers)
+        return np.bincount(votes.worker, weights, minlength=votes.workers).astype(np.float64)
 
     golden = count(is_gold.astype(np.float64)).astype(np.int64)
     return Evidence(
@@ -197,8 +199,8 @@ def confusions(
 ) -> ConfusionBelief:
     """Each worker's confusion matrix with its uncertainty.
 
-    A row's expected counts from inferred items are cut to their effective number (see the module), gold answers
-    count in full, and the crowd's own matrix is the prior with `community_labels` a row.
+    A row's expected counts from inferred items are cut to their effective number (see the module), gold
+    answers count in full, and the crowd's own matrix is the prior with `community_labels` a row.
 
     Raises:
         ValueError: as `skills`.
@@ -216,7 +218,7 @@ def confusions(
     return ConfusionBelief(counts + prior.community_labels * crowd)
 
 
-def effective(labels: Ints | Floats, systematic: float | Floats) -> Floats:
+def effective(labels: NDArray[Any], systematic: float | Floats) -> Floats:
     """How many independent trials `labels` labels on inferred items are worth; 0 for none."""
     count = np.asarray(labels, dtype=np.float64)
     worth: Floats = count / (1 + np.maximum(count - 1, 0) * systematic)
@@ -268,7 +270,8 @@ def _counts(votes: Votes, weight: Floats) -> Floats:
     cell = votes.worker * votes.classes + votes.answer
     cells = votes.workers * votes.classes
     columns = [np.bincount(cell, weight[votes.item, true], minlength=cells) for true in range(votes.classes)]
-    return np.stack(columns, axis=1).reshape(votes.workers, votes.classes, votes.classes).transpose(0, 2, 1)
+    shape = votes.workers, votes.classes, votes.classes
+    return np.stack(columns, axis=1).astype(np.float64).reshape(shape).transpose(0, 2, 1)
 
 
 def _between(evidence: Evidence) -> tuple[float, float]:
@@ -294,7 +297,7 @@ def _strength(evidence: Evidence, labels: float, systematic: float) -> Floats:
 
 
 def _design_effect(votes: Votes, gold: Known, logit: Floats, spread: float) -> float:
-    """How much more the gold items' residual sums vary than independent answers would make them; at least 1."""
+    """How much more the gold items' sums of residuals vary than those of independent answers; at least 1."""
     truth = gold_answers(votes, gold)[votes.item]
     on = truth >= 0
     right = (truth == votes.answer)[on].astype(np.float64)
