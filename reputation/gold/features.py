@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import NDArray
 
+from reputation.gold.calibration import LEAST
 from reputation.gold.models import join_worker
 from reputation.truth.default import WEIGHTS, default
-from reputation.truth.run import Floats
+from reputation.truth.run import Floats, TruthRun
 from reputation.votes import Ints, Votes
 
 ROUNDS = 3
@@ -17,6 +20,7 @@ FOLDS = 5
 INVERSE_PENALTIES = (1.0, 10.0, 100.0)  # scikit-learn's C
 TOLERANCE_PPM = 500  # what the head learns from need not be exact
 MAX_ITERATIONS = 100
+CERTAINTY = 2.0  # standard errors by which the head's help must differ from none
 _NEGLIGIBLE = 0.02  # a class with less of an item's posterior is not taught
 _STEPS, _MOVEMENT = 200, 1e-3  # of the head's optimiser
 
@@ -36,6 +40,23 @@ class Head:
     loss: float
 
 
+@dataclass(frozen=True, eq=False)
+class Joined:
+    """Votes that features may have joined.
+
+    Attributes:
+        votes: with one more worker, the head, if it helps; else as they were.
+        helps: whether it does.
+        gain: nats an item, how much more probable the head makes answers that nothing was fitted to.
+        error: its standard error.
+    """
+
+    votes: Votes
+    helps: bool
+    gain: float
+    error: float
+
+
 def join_features(
     votes: Votes,
     features: Floats,
@@ -43,7 +64,7 @@ def join_features(
     seed: int = 0,
     device: str = "cpu",
     tick: Callable[[], None] = lambda: None,
-) -> Votes:
+) -> Joined:
     """The votes, and after the last worker one more: what a head makes of the features.
 
     The head is logistic regression, taught with the posterior of the default models (each class of an item
@@ -51,6 +72,10 @@ def join_features(
     cannot repeat what it was told (cross-fitting; Raykar et al., JMLR 2010, learn such a head jointly).
     Then it is a worker like any other: the models estimate its confusion matrix, and with it how much its
     vote counts. What it knows makes the next posterior better, and that the next head: three rounds.
+
+    Features that say nothing would only add noise, and a worker who answers everything can pull a model to
+    another optimum. So a fifth of the crowd's votes at a time is held out, and the head stays only if the
+    models then give these votes more probability with it than without, by `CERTAINTY` standard errors.
 
     Args:
         votes: the crowd's, and models' that joined it.
@@ -70,7 +95,42 @@ def join_features(
         head = fit_head(inputs, posterior, fold)
         joined = join_worker(votes, np.arange(votes.items), head.probability.argmax(axis=1))
         tick()
-    return joined
+    gain, error = held_out_gain(votes, joined, random.permutation(np.arange(len(votes)) % FOLDS), device)
+    helps = gain > CERTAINTY * error
+    return Joined(joined if helps else votes, helps, gain, error)
+
+
+def held_out_gain(votes: Votes, joined: Votes, fold: Ints, device: str = "cpu") -> tuple[float, float]:
+    """How much more probable held-out votes are with the workers that joined: nats an item, standard error.
+
+    Args:
+        votes: the crowd's.
+        joined: the same votes first, then those of the workers that joined.
+        fold: [V], with which others each of the crowd's votes is held out.
+    """
+    difference = np.zeros(votes.items)
+    for one in range(int(fold.max()) + 1):
+        out = fold == one
+        held = votes.item[out], votes.worker[out], votes.answer[out]
+        stays = np.concatenate([~out, np.ones(len(joined) - len(votes), dtype=bool)])
+        for sign, kept in ((-1, _part(votes, ~out)), (1, _part(joined, stays))):
+            if len(kept):
+                difference += sign * np.bincount(held[0], _log_probability(kept, *held, device), votes.items)
+    answered = difference[np.unique(votes.item)]
+    return float(answered.mean()), float(answered.std()) / math.sqrt(answered.size)
+
+
+def _part(votes: Votes, kept: NDArray[np.bool_]) -> Votes:
+    columns = votes.item[kept], votes.worker[kept], votes.answer[kept]
+    return Votes(*columns, votes.items, votes.workers, votes.classes, votes.repeats)
+
+
+def _log_probability(votes: Votes, item: Ints, worker: Ints, answer: Ints, device: str) -> Floats:
+    """Log probability of further votes [N] under the default models of these votes."""
+    given = np.zeros(item.size)
+    for weight, run in zip(WEIGHTS, _models(votes, device), strict=True):
+        given += weight * (run.posterior[item] * run.confusion[worker, :, answer]).sum(axis=1)
+    return np.log(np.maximum(given, LEAST))
 
 
 def fit_head(inputs: Floats, posterior: Floats, fold: Ints) -> Head:
@@ -106,8 +166,12 @@ def _standardised(votes: Votes, features: Floats) -> Floats:
     return out
 
 
+def _models(votes: Votes, device: str) -> tuple[TruthRun, TruthRun]:
+    return default(votes, tolerance_ppm=TOLERANCE_PPM, max_iterations=MAX_ITERATIONS, device=device)
+
+
 def _posterior(votes: Votes, device: str) -> Floats:
-    runs = default(votes, tolerance_ppm=TOLERANCE_PPM, max_iterations=MAX_ITERATIONS, device=device)
+    runs = _models(votes, device)
     out: Floats = WEIGHTS[0] * runs[0].posterior + WEIGHTS[1] * runs[1].posterior
     return out
 

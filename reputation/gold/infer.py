@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -19,6 +19,7 @@ from reputation.votes import Ints, Votes
 FOLDS = 5
 ENOUGH = 20  # gold items from which the confidence counts as calibrated
 DEFAULT = "default"
+UNHELPFUL = "The features were left out: they do not make answers that were held out more probable."
 Progress = Callable[[str, int, float], None]  # what is done, steps so far, share of the whole
 
 
@@ -41,7 +42,7 @@ class Inference:
     Attributes:
         method: "default", "gold", or the method that was asked for.
         members: the models' runs. Their workers are the crowd's, then one for each model that was given, then
-            the head that read the features.
+            the head that read the features where that helps.
         weights: of the members, 1 in all: of their posteriors without gold, of the logarithms with it.
         posterior: [I, K] float64, rows sum to 1; a gold item has its answer.
         answer: [I] int64, the most probable class.
@@ -102,13 +103,17 @@ def infer(
     known = gold if gold is not None and gold.item.size else None
     if known is not None:
         known.check(votes)
-    steps = _Steps(progress, (ROUNDS + 1) * (features is not None) + _fits(known))
+    steps = _Steps(progress, ROUNDS * (features is not None) + _fits(known))
     joined = join_models(votes, models)
+    notes: tuple[str, ...] = ()
     if features is not None:
-        joined = join_features(joined, features, seed=seed, device=device, tick=lambda: steps("features"))
+        found = join_features(joined, features, seed=seed, device=device, tick=lambda: steps("features"))
+        joined, notes = found.votes, () if found.helps else (UNHELPFUL,)
     if known is None:
-        return _without_gold(joined, method, seed, device, steps)
-    return _with_gold(joined, known, method, seed, device, steps)
+        inference = _without_gold(joined, method, seed, device, steps)
+    else:
+        inference = _with_gold(joined, known, method, seed, device, steps)
+    return replace(inference, notes=(*notes, *inference.notes))
 
 
 class _Steps:
