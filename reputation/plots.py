@@ -8,54 +8,28 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from numpy.typing import NDArray
 
+from reputation.gold.calibration import reliability
+from reputation.truth.run import Floats
 from reputation.votes import Ints
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-Floats = NDArray[np.float64]
-BINS = 10
 _NAMED_CLASSES = 12  # more names than these do not fit beside a matrix
 _FORMATS = frozenset({".png", ".svg", ".pdf"})
 
 
 @dataclass(frozen=True, eq=False)
-class Reliability:
-    """Confidence beside accuracy, in ten bins of equal width (Niculescu-Mizil & Caruana 2005).
+class Checked:
+    """Items whose truth is known: their posterior, [N, K], and their class, [N]."""
 
-    Attributes:
-        confidence, accuracy: [B] means of the items in each bin; bins without items are left out.
-        count: [B] items.
-    """
-
-    confidence: Floats
-    accuracy: Floats
-    count: Ints
-
-
-def reliability(posterior: Floats, truth: Ints, bins: int = BINS) -> Reliability:
-    """How often answers of each confidence are right.
-
-    Args:
-        posterior: [N, K] of the items whose truth is known.
-        truth: [N] class, -1 for one that is none of the K.
-    """
-    confidence = posterior.max(axis=1)
-    right = (posterior.argmax(axis=1) == truth).astype(np.float64)
-    bin_of = np.minimum((confidence * bins).astype(np.int64), bins - 1)
-    count = np.bincount(bin_of, minlength=bins)
-    full = count > 0
-    mean = [
-        np.bincount(bin_of, weights=values, minlength=bins)[full] / count[full]
-        for values in (confidence, right)
-    ]
-    return Reliability(mean[0], mean[1], count[full].astype(np.int64))
+    posterior: Floats
+    truth: Ints
 
 
 def draw(
-    path: Path, confusion: Floats, labels: Sequence[str], title: str, known: Reliability | None = None
+    path: Path, confusion: Floats, labels: Sequence[str], title: str, checked: Checked | None = None
 ) -> None:
     """One picture: the crowd's mean confusion matrix and, where truth is known, the reliability diagram.
 
@@ -70,12 +44,12 @@ def draw(
         raise ValueError(f"{path}: a plot is a {', '.join(sorted(_FORMATS))} file")
     from matplotlib.figure import Figure
 
-    figure = Figure(figsize=(11 if known else 6, 5), layout="constrained")
-    axes: Any = figure.subplots(1, 2 if known else 1, squeeze=False)[0]
+    figure = Figure(figsize=(11 if checked else 6, 5), layout="constrained")
+    axes: Any = figure.subplots(1, 2 if checked else 1, squeeze=False)[0]
     figure.suptitle(title)
     _draw_confusion(axes[0], confusion.mean(axis=0), labels)
-    if known is not None:
-        _draw_reliability(axes[1], known)
+    if checked is not None:
+        _draw_reliability(axes[1], checked)
     try:
         # Without the time of day and the program's version in it, equal runs make equal files.
         figure.savefig(path, metadata=_no_date(path))
@@ -105,11 +79,15 @@ def _draw_confusion(axes: Axes, mean: Floats, labels: Sequence[str]) -> None:
         axes.text(column, row, f"{share:.2f}", ha="center", va="center", color=colour, fontsize=8)
 
 
-def _draw_reliability(axes: Axes, known: Reliability) -> None:
+def _draw_reliability(axes: Axes, checked: Checked) -> None:
+    sure, correct, share = reliability(checked.posterior, checked.truth)
+    filled = np.flatnonzero(share)
     axes.plot([0, 1], [0, 1], color="grey", linestyle="--", label="perfectly calibrated")
-    axes.plot(known.confidence, known.accuracy, marker="o", label="this run")
-    for x, y, count in zip(known.confidence, known.accuracy, known.count, strict=True):
-        axes.annotate(f"{count}", (x, y), textcoords="offset points", xytext=(4, -10), fontsize=8)
+    axes.plot(sure[filled], correct[filled], marker="o", label="this run")
+    for bin_ in filled:
+        count = round(share[bin_] * checked.truth.size)
+        where = (float(sure[bin_]), float(correct[bin_]))
+        axes.annotate(f"{count}", where, textcoords="offset points", xytext=(4, -10), fontsize=8)
     axes.set(title="confidence and accuracy (items in each bin)", xlabel="mean confidence", ylabel="accuracy")
     axes.set(xlim=(0, 1.02), ylim=(0, 1.02))
     axes.legend(loc="upper left")

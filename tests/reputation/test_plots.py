@@ -7,31 +7,19 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from reputation.plots import draw, reliability
+from reputation.plots import Checked, draw
 from reputation.tracking import event_log
 
 CONFUSION = np.array([[[0.9, 0.1], [0.2, 0.8]], [[0.7, 0.3], [0.4, 0.6]]])
-
-
-def test_reliability_compares_confidence_with_accuracy_bin_by_bin() -> None:
-    posterior = np.array([[0.95, 0.05], [0.98, 0.02], [0.45, 0.55], [0.4, 0.6]])
-    found = reliability(posterior, np.array([0, 1, 1, -1]))
-    assert found.count.tolist() == [1, 1, 2]
-    assert found.confidence.tolist() == pytest.approx([0.55, 0.6, 0.965])
-    assert found.accuracy.tolist() == [1.0, 0.0, 0.5]
-
-
-def test_a_confidence_of_one_is_in_the_last_bin() -> None:
-    assert reliability(np.array([[1.0, 0.0]]), np.array([0])).count.tolist() == [1]
 
 
 @pytest.mark.parametrize(
     ("ending", "begin"), [(".png", b"\x89PNG"), (".svg", b"<?xml"), (".pdf", b"%PDF")], ids=lambda v: str(v)
 )
 def test_a_plot_is_a_file_of_the_kind_that_its_ending_says(tmp_path: Path, ending: str, begin: bytes) -> None:
-    known = reliability(np.array([[0.9, 0.1], [0.3, 0.7]]), np.array([0, 0]))
+    checked = Checked(np.array([[0.9, 0.1], [0.3, 0.7]]), np.array([0, 0]))
     path = tmp_path / f"run{ending}"
-    draw(path, CONFUSION, ["no", "yes"], "a run", known)
+    draw(path, CONFUSION, ["no", "yes"], "a run", checked)
     assert path.read_bytes().startswith(begin)
     assert path.stat().st_size > 5000
 
