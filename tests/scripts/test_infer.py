@@ -47,7 +47,7 @@ def test_answers_and_workers_come_out_with_how_sure_they_are(
     right = [found["answers"][f"t{n}"]["label"] == ("no", "yes")[TRUTH[n]] for n in range(40)]  # type: ignore[index]
     assert found["truth"]["accuracy"] == sum(right) / 40 >= 0.9  # type: ignore[index]
     crowd_skill = {name: row["skill"] for name, row in found["crowd"].items()}  # type: ignore[attr-defined]
-    assert min(crowd_skill, key=crowd_skill.get) == "eve"
+    assert min(crowd_skill, key=lambda name: crowd_skill[name]) == "eve"
     assert all(row["low"] <= row["skill"] <= row["high"] for row in found["crowd"].values())  # type: ignore[attr-defined]
 
 
