@@ -24,7 +24,7 @@ from reputation.truth.run import Known
 _STRENGTH = 2.0  # labels' worth that the community weighs in an honest worker's row
 _BELIEF = 5.0  # the same when it is asked whether a worker is honest at all
 _RIGHT, _WRONG = 4.0, 1.0  # per worker, pseudo-labels of the community's diagonal and of the other cells
-_SLIP_LABELS, _SLIPS, _MOST_SLIP = 30.0, 0.9, 0.2
+_SLIP_LABELS, _SLIPS, _MOST_SLIP = 30.0, 0.9, 0.1
 _RING_SHARE, _RING_WORKERS = 0.05, 20.0  # a priori, so many of so many workers are in the ring
 ROUNDS, _FIRST_STEPS, _STEPS = 25, 12, 3
 _PLAIN_ROUNDS = 8

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from reputation.attacks.rings import Ring, find_rings
+from reputation.attacks.rings import Ring, RingSearch, find_rings
 from reputation.attacks.tables import Flags, Floats
 from reputation.truth.run import Known
 from reputation.votes import PPM, Ints, Votes
@@ -49,17 +49,20 @@ class SettleVerdict:
     posterior: Floats
 
 
-def settle_allowed(votes: Votes, known: Known | None = None) -> SettleVerdict:
+def settle_allowed(
+    votes: Votes, known: Known | None = None, *, search: RingSearch | None = None
+) -> SettleVerdict:
     """Judge whether a campaign may be settled by inference from these votes.
 
     Args:
         votes: at least one.
         known: gold answers of some of the items.
+        search: what `find_rings` found with the same votes and gold, where that was done before.
 
     Raises:
         ValueError: no votes, or known items out of range.
     """
-    search = find_rings(votes, known)
+    search = search or find_rings(votes, known)
     harmful = [ring for ring in search.rings if ring.gain >= CLEAR_GAIN]
     member = np.zeros(votes.workers, dtype=bool)
     for ring in harmful:
