@@ -84,6 +84,8 @@ class Skills:
         strength: [W] how many labels the belief is worth: it is Beta(mean · strength, (1 − mean) · strength).
         evidence: what the workers' labels say.
         prior_mean: [W] the belief's mean before gold, after the crowd-wide shift.
+        crowd_mean: the workers' mean share of right labels as the posterior has it.
+        crowd_labels: how many labels' worth it counts for each worker.
         shift: the expected crowd-wide shift, in log-odds; below zero where inference overrates the crowd.
         systematic: the expected ρ.
     """
@@ -92,6 +94,8 @@ class Skills:
     strength: Floats
     evidence: Evidence
     prior_mean: Floats
+    crowd_mean: float
+    crowd_labels: float
     shift: float
     systematic: float
 
@@ -151,7 +155,7 @@ def skills(
     """
     prior = prior or SkillPrior()
     evidence = gather(votes, posterior, gold)
-    mean, labels = _between(evidence)
+    mean, labels = crowd_mean(evidence.labels, evidence.expected)
     inferred = (evidence.expected + labels * mean) / (evidence.labels + labels)
     logit = np.log(inferred) - np.log1p(-inferred)
     shifts = prior.shift * _SHIFTS
@@ -167,7 +171,7 @@ def skills(
     variance = np.maximum(second - first**2, 1e-12)
     strength = np.maximum(first * (1 - first) / variance - 1, 1.0)
     found = float(weight.sum(1) @ shifts), float(weight.sum(0) @ systematic)
-    return Skills(first, strength, evidence, before, *found)
+    return Skills(first, strength, evidence, before, mean, labels, *found)
 
 
 def gather(votes: Votes, posterior: Floats, gold: Known | None = None) -> Evidence:
@@ -274,20 +278,23 @@ def _counts(votes: Votes, weight: Floats) -> Floats:
     return np.stack(columns, axis=1).astype(np.float64).reshape(shape).transpose(0, 2, 1)
 
 
-def _between(evidence: Evidence) -> tuple[float, float]:
-    """The crowd's mean share of right labels, and how many labels' worth it says about a worker.
+def crowd_mean(labels: NDArray[Any], right: Floats) -> tuple[float, float]:
+    """The workers' mean share of right labels, and how many labels' worth it says about one of them.
 
     By moments: the variance between workers is what their shares show beyond sampling.
+
+    Args:
+        labels, right: [W], how many labels each worker gave and how many of them are expected right.
     """
-    seen = evidence.labels > 0
+    seen = labels > 0
     if not seen.any():
         return 0.5, 2.0
-    labels = evidence.labels[seen].astype(np.float64)
-    share = evidence.expected[seen] / labels
-    weight = labels / (labels + 10)
+    count = labels[seen].astype(np.float64)
+    share = right[seen] / count
+    weight = count / (count + 10)
     weight /= weight.sum()
     mean = float(np.clip(weight @ share, 0.01, 0.99))
-    variance = float(weight @ ((share - mean) ** 2 - share * (1 - share) / labels))
+    variance = float(weight @ ((share - mean) ** 2 - share * (1 - share) / count))
     return mean, float(np.clip(mean * (1 - mean) / max(variance, 1e-4) - 1, 1.0, 200.0))
 
 
