@@ -1,7 +1,7 @@
 """One score per worker from all detectors: the probability that the worker attacks, and why.
 
 A logistic model over four figures, fitted on simulated crowds only (`scripts/benches/truth/simulated.py`
-makes them; one worker in five or so attacks in each); the real crowds of the benches had no part in it. So
+makes them: one worker in five or so attacks in each); the real crowds of the benches had no part in it. So
 the score is a probability at that rate of attackers, and in any crowd an order.
 """
 
@@ -18,9 +18,9 @@ from reputation.truth.run import Known
 from reputation.votes import Votes
 
 FIGURES = ("accuracy", "information", "constant", "ring")
-# Per figure; then the constant. Made by `python -m scripts.benches.truth.simulated`.
-WEIGHTS = (-1.24, -0.93, 8.74, 2.12)
-INTERCEPT = -1.49
+# Made by `python -m scripts.benches.truth.simulated --crowds 150`.
+WEIGHTS = (-0.97, -0.53, 7.61, 1.97)
+INTERCEPT = -1.61
 _CONCENTRATED = 0.8  # what an honest worker's share of one answer may come to
 
 
