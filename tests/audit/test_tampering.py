@@ -130,6 +130,9 @@ CASES: dict[str, tuple[dict[str, Change], str, str]] = {
         "structure",
         "second assignment",
     ),
+    "an assignment from before its matching": (
+        {"matching": more(0, made_at=1)}, "structure", "(Assignment): time of its assignment",
+    ),
     "an assignment due before it begins": ({"assignment": field(3, due_at=NOW - 1)}, "structure", "due time"),
     "a label that was never assigned": (
         {"assignment": field(3, worker=STRANGER.address)},
@@ -144,9 +147,12 @@ CASES: dict[str, tuple[dict[str, Change], str, str]] = {
     ),
     "a label given twice": ({"label": twice(3, made_at=NOW + 77)}, "structure", "second answer"),
     "a suggestion never shown": ({"label": field(3, suggestion=seeded("x"))}, "structure", "suggestion"),
-    "a review given twice": ({"review": twice(3, made_at=5)}, "structure", "second review"),
+    "a review given twice": ({"review": twice(3, made_at=NOW + 90_000)}, "structure", "second review"),
     "a review of no label": ({"review": field(3, label=seeded("x"))}, "structure", "label it names"),
     "a review that is not there": ({"review": dropped(3)}, "structure", "review"),
+    "a review from before its label": (
+        {"review": field(3, made_at=NOW - 1)}, "structure", "(Review): time of the review",
+    ),
     "a verdict that is none": ({"review": field(3, verdict=3)}, "structure", "verdict"),
     "a run that read the future": ({"run": more(0, log_size=1000)}, "structure", "entries that the run read"),
     "a run of more labels than there are": ({"run": more(0, labels=1)}, "structure", "labels that the run"),
@@ -157,10 +163,10 @@ CASES: dict[str, tuple[dict[str, Change], str, str]] = {
     "a payout given twice": ({"payout": twice(1)}, "structure", "second payout"),
     "a settlement of too much": ({"settlement": more(0, total=1)}, "structure", "total of the settlement"),
     "a settlement given twice": ({"settlement": twice(0)}, "structure", "second settlement"),
-    "a label that nobody read": (
+    "a label that the run left out": (
         {"run": more(0, log_size=-49, labels=-1)},
         "structure",
-        "before what the last settlement",
+        "(InferenceRun): entries that the run read, with every label before it",
     ),
     "another specification": (
         {"listed": lambda it, _: it | {"specification": it["specification"] | {"title": "Other"}}},
@@ -178,6 +184,14 @@ CASES: dict[str, tuple[dict[str, Change], str, str]] = {
         {"terms": field(0, label_price=49_999)}, "campaigns", "price of a label",
     ),
     "terms for another brief": ({"terms": field(0, brief=ZERO)}, "campaigns", "brief"),
+    "an assignment before labelling opens": (
+        {"specification": lambda it, _: it | {"opens_at": NOW + 1}}, "campaigns", "time of its assignment",
+    ),
+    "an assignment after labelling closed": (
+        {"specification": lambda it, _: it | {"opens_at": NOW - 9, "closes_at": NOW}},
+        "campaigns",
+        "time of its assignment",
+    ),
     "an assignment for too long": (
         {"assignment": field(3, due_at=NOW + 86_401)},
         "campaigns",
@@ -326,6 +340,25 @@ def test_nothing_follows_the_last_settlement(audited: Audited) -> None:
     step = next(step for step in report.steps if step.status is Status.FAILED)
     assert step.name == "structure"
     assert "nothing after the last settlement" in step.expected
+
+
+def test_a_label_that_the_last_settled_run_never_read_is_named(honest: Builder, tmp_path: Path) -> None:
+    kept: list[entries.Label] = []
+
+    def hold_back(struct: entries.Label, _: int) -> None:
+        kept.append(struct)
+
+    def add(struct: entries.Settlement, _: int) -> list[Any]:
+        (late,) = kept
+        session = honest.sessions[[wallet.address for wallet in honest.wallets].index(late.worker)]
+        signature = session.sign(entries.digest(late, honest.domain))
+        return [entries.encode(late, signature), struct]
+
+    made = Builder(changes={"label": at(7, hold_back), "settlement": add})
+    report = audit(DirSource(made.save(tmp_path)), pins=pins(made))
+    step = next(step for step in report.steps if step.status is Status.FAILED)
+    assert step.name == "structure"
+    assert "before what the last settlement" in step.detail
 
 
 def test_a_worker_left_unpaid_is_named(audited: Audited) -> None:
