@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from reputation.answers.limits import check
 from reputation.answers.sums import row_sums
 from reputation.votes import Ints, indices, refuse_repeats
 
@@ -134,10 +135,7 @@ def label_set_truth(
     Raises:
         ValueError: no answers, or a limit that is not positive.
     """
-    if not len(sets):
-        raise ValueError("there is nothing to infer from: no answers")
-    if not tolerance > 0 or max_iterations < 1:
-        raise ValueError("tolerance and max_iterations must be positive")
+    check(len(sets), "answers", tolerance=tolerance, max_iterations=max_iterations)
     prior = prior or LabelSetPrior()
     order = np.lexsort((sets.worker, sets.item))
     votes = LabelSets(sets.item[order], sets.worker[order], sets.chosen[order], sets.items, sets.workers)

@@ -8,7 +8,8 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from reputation.answers.sums import gamma_divergence
+from reputation.answers.limits import check
+from reputation.answers.variational import climb, gamma_divergence
 from reputation.votes import Ints, indices, refuse_repeats
 
 Floats = NDArray[np.float64]
@@ -125,22 +126,15 @@ def numeric_truth(
     Raises:
         ValueError: no answers, an unknown scale, or a limit that is not positive.
     """
-    if not len(numbers):
-        raise ValueError("there is nothing to infer from: no answers")
+    limits = {"variance_labels": variance_labels, "tolerance": tolerance, "max_iterations": max_iterations}
+    check(len(numbers), "answers", **limits)
     if scale not in ("ratio", "interval", "affine"):
         raise ValueError(f"scale must be ratio, interval or affine, it is {scale!r}")
-    if not variance_labels > 0 or not tolerance > 0 or max_iterations < 1:
-        raise ValueError("variance_labels, tolerance and max_iterations must be positive")
     # The model is scale free; working in units of the answers' spread keeps its numbers near 1.
     unit = float(np.sqrt(np.mean(numbers.value**2))) or 1.0
     state = _State(_sorted(numbers), scale, variance_labels, unit)
-    bound: list[float] = []
-    gain = np.inf
-    while len(bound) < max_iterations and gain >= tolerance * len(numbers):
-        state.step()
-        bound.append(state.bound())
-        gain = bound[-1] - bound[-2] if len(bound) > 1 else np.inf
-    return state.run(tuple(bound), bool(gain < tolerance * len(numbers)), unit)
+    bound, converged = climb(state, tolerance * len(numbers), max_iterations)
+    return state.run(bound, converged, unit)
 
 
 def _sorted(numbers: Numbers) -> Numbers:

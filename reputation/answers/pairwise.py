@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from reputation.answers.limits import check
 from reputation.votes import Ints, indices
 
 Floats = NDArray[np.float64]
@@ -127,10 +128,7 @@ def crowd_bradley_terry(
 def _fit(
     given: Comparisons, prior: PairwisePrior, tolerance: float, limit: int, *, noisy: bool
 ) -> PairwiseRun:
-    if not len(given):
-        raise ValueError("there is nothing to infer from: no comparisons")
-    if not tolerance > 0 or limit < 1:
-        raise ValueError("tolerance and max_iterations must be positive")
+    check(len(given), "comparisons", tolerance=tolerance, max_iterations=limit)
     # A complete order: sums then do not depend on the order in which comparisons came.
     order = np.lexsort((given.loser, given.winner, given.worker))
     worker, winner, loser = (array[order] for array in (given.worker, given.winner, given.loser))

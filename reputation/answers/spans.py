@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from reputation.answers.chains import Chains
+from reputation.answers.limits import check
 from reputation.votes import Ints, indices
 
 Floats = NDArray[np.float64]
@@ -189,24 +190,9 @@ def span_truth(
     Raises:
         ValueError: no annotations, or a limit that is not positive.
     """
-    if not len(tags):
-        raise ValueError("there is nothing to infer from: no annotations")
-    if not tolerance > 0 or max_iterations < 1:
-        raise ValueError("tolerance and max_iterations must be positive")
+    check(len(tags), "annotations", tolerance=tolerance, max_iterations=max_iterations)
     model = _Model(tags, prior or SpanPrior())
-    posterior = np.nan_to_num(tag_shares(tags), nan=1 / tags.classes)
-    confusion = model.confusion(posterior)
-    steps = np.where(allowed_transitions(tags.types), 1.0, 0.0)
-    steps /= steps.sum(axis=1, keepdims=True)
-    trace: list[float] = []
-    movement = np.inf
-    while len(trace) < max_iterations and movement > tolerance:
-        evidence = model.evidence(confusion)
-        posterior, counts, likelihood = model.chains.smooth(evidence, steps[-1], steps[:-1])
-        before = confusion, steps
-        confusion, steps = model.confusion(posterior), model.transitions(counts)
-        movement = max(float(np.abs(confusion - before[0]).max()), float(np.abs(steps - before[1]).max()))
-        trace.append(likelihood)
+    confusion, steps, trace, movement = _fit(model, tags, tolerance, max_iterations)
     evidence = model.evidence(confusion)
     posterior, _, _ = model.chains.smooth(evidence, steps[-1], steps[:-1])
     best = model.chains.best(evidence, steps[-1], steps[:-1])
@@ -214,6 +200,25 @@ def span_truth(
     return SpanRun(
         posterior, best, found, confusion, steps[-1], steps[:-1], tuple(trace), movement <= tolerance
     )
+
+
+def _fit(
+    model: _Model, tags: Tags, tolerance: float, limit: int
+) -> tuple[Floats, Floats, list[float], float]:
+    """Confusion, transitions (last row: the first tag), the likelihoods on the way, and the last movement."""
+    confusion = model.confusion(np.nan_to_num(tag_shares(tags), nan=1 / tags.classes))
+    steps = np.where(allowed_transitions(tags.types), 1.0, 0.0)
+    steps /= steps.sum(axis=1, keepdims=True)
+    trace: list[float] = []
+    movement = np.inf
+    while len(trace) < limit and movement > tolerance:
+        evidence = model.evidence(confusion)
+        posterior, counts, likelihood = model.chains.smooth(evidence, steps[-1], steps[:-1])
+        before = confusion, steps
+        confusion, steps = model.confusion(posterior), model.transitions(counts)
+        movement = max(float(np.abs(confusion - before[0]).max()), float(np.abs(steps - before[1]).max()))
+        trace.append(likelihood)
+    return confusion, steps, trace, movement
 
 
 def _flat(tags: Tags) -> tuple[Ints, Ints, Ints, Ints]:

@@ -7,7 +7,9 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from reputation.answers.sums import gamma_divergence, row_sums
+from reputation.answers.limits import check
+from reputation.answers.sums import row_sums
+from reputation.answers.variational import climb, gamma_divergence
 from reputation.votes import Ints, indices, refuse_repeats
 
 Floats = NDArray[np.float64]
@@ -114,27 +116,20 @@ def text_truth(
     Raises:
         ValueError: no answers, or a limit that is not positive.
     """
-    if not len(texts):
-        raise ValueError("there is nothing to infer from: no answers")
-    if not worker_labels > 0 or not tolerance > 0 or max_iterations < 1:
-        raise ValueError("worker_labels, tolerance and max_iterations must be positive")
+    limits = {"worker_labels": worker_labels, "tolerance": tolerance, "max_iterations": max_iterations}
+    check(len(texts), "answers", **limits)
     order = np.lexsort((texts.worker, texts.item))
     ordered = Texts(
         texts.item[order], texts.worker[order], texts.embedding[order], texts.items, texts.workers
     )
     alike = _local(ordered) if local else np.ones(len(texts))
     state = _State(ordered, alike, worker_labels)
-    bound: list[float] = []
-    gain, enough = np.inf, tolerance * texts.embedding.size
-    while len(bound) < max_iterations and gain >= enough:
-        state.step()
-        bound.append(state.bound())
-        gain = bound[-1] - bound[-2] if len(bound) > 1 else np.inf
+    bound, converged = climb(state, tolerance * texts.embedding.size, max_iterations)
     score = _scores(texts, state.x)
     given = np.empty(len(texts))
     given[order] = alike
     reliability = state.common * state.shape / state.rate
-    return TextRun(state.x, score, _best(texts, score), reliability, given, tuple(bound), bool(gain < enough))
+    return TextRun(state.x, score, _best(texts, score), reliability, given, bound, converged)
 
 
 def _unit(rows: Floats) -> Floats:

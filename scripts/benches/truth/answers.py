@@ -25,7 +25,7 @@ from reputation.answers.spans import Spans, span_truth, spans_of, tag_shares
 from reputation.answers.texts import TextRun, text_average, text_truth
 from scripts.benches.report import Bar, Peer, Row
 from scripts.benches.truth import peers, planted
-from scripts.programs import ROOT
+from scripts.programs import ROOT, say
 
 SEEDS = (11, 12, 13)
 MOST_ABSOLUTE, MOST_SQUARED = 12.02, 17.84  # n_emotion: mean absolute error, root mean squared error
@@ -199,7 +199,7 @@ def main() -> None:
     """These rows alone: `python -m scripts.benches.truth.answers [--no-peers]`."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--no-peers", action="store_true", help="leave crowd-kit out")
-    for row in rows(parser.parse_args(), print):
+    for row in rows(parser.parse_args(), say):
         print(json.dumps(row.to_json()))
 
 

@@ -74,7 +74,7 @@ def naive_e_step(sets: LabelSets, skill: list[Rows], prevalence: list[float]) ->
     return posterior, total
 
 
-@settings(deadline=None, max_examples=30)
+@settings(deadline=None, max_examples=15)
 @given(label_sets(), st.integers(1, 4))
 def test_the_steps_are_those_of_a_plain_loop(sets: LabelSets, steps: int) -> None:
     prior = LabelSetPrior(label_weight=3, worker_weight=2)
@@ -91,7 +91,7 @@ def test_the_steps_are_those_of_a_plain_loop(sets: LabelSets, steps: int) -> Non
         assert run.prevalence == pytest.approx(np.array(prevalence[0]), abs=1e-9)
 
 
-@settings(deadline=None, max_examples=30)
+@settings(deadline=None, max_examples=15)
 @given(label_sets(), st.randoms(use_true_random=False))
 def test_the_order_of_answers_changes_no_bit(sets: LabelSets, random: object) -> None:
     order = np.arange(len(sets))

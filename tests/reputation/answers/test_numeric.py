@@ -56,7 +56,7 @@ def test_the_mean_and_the_median_are_those_of_a_plain_loop(crowd: Numbers) -> No
             assert np.isnan(numeric_median(crowd)[item])
 
 
-@settings(deadline=None, max_examples=30)
+@settings(deadline=None, max_examples=15)
 @given(numbers(), st.sampled_from(SCALES))
 def test_the_bound_never_falls_and_everything_found_is_finite(crowd: Numbers, scale: Scale) -> None:
     run = numeric_truth(crowd, scale=scale, max_iterations=150)
@@ -67,7 +67,7 @@ def test_the_bound_never_falls_and_everything_found_is_finite(crowd: Numbers, sc
     assert (run.deviation > 0).all()
 
 
-@settings(deadline=None, max_examples=30)
+@settings(deadline=None, max_examples=15)
 @given(numbers(), st.sampled_from(SCALES), st.randoms(use_true_random=False))
 def test_the_order_of_answers_changes_no_bit(crowd: Numbers, scale: Scale, random: object) -> None:
     order = np.arange(len(crowd))

@@ -64,7 +64,7 @@ def chain_by_paths(
     return posterior / total, counts / total, total, best
 
 
-@settings(deadline=None, max_examples=25)
+@settings(deadline=None, max_examples=12)
 @given(st.lists(st.integers(1, 4), min_size=1, max_size=4), st.integers(0, 2**32 - 1))
 def test_the_passes_agree_with_going_through_every_path(length: list[int], seed: int) -> None:
     random = np.random.default_rng(seed)
@@ -93,7 +93,7 @@ def test_the_passes_agree_with_going_through_every_path(length: list[int], seed:
     assert total == pytest.approx(likelihood)
 
 
-@settings(deadline=None, max_examples=25)
+@settings(deadline=None, max_examples=12)
 @given(tags())
 def test_what_is_found_is_well_formed_and_made_of_distributions(made: Tags) -> None:
     run = span_truth(made, max_iterations=30)
@@ -108,7 +108,7 @@ def test_what_is_found_is_well_formed_and_made_of_distributions(made: Tags) -> N
     assert rows(spans_of(run.tag, made.length)) == rows(run.spans)
 
 
-@settings(deadline=None, max_examples=25)
+@settings(deadline=None, max_examples=12)
 @given(tags(), st.randoms(use_true_random=False))
 def test_the_order_of_annotations_changes_no_bit(made: Tags, random: object) -> None:
     order = np.arange(len(made))
@@ -154,7 +154,7 @@ def naive_confusion(made: Tags, posterior: Floats, prior: SpanPrior) -> Floats:
     return found
 
 
-@settings(deadline=None, max_examples=20)
+@settings(deadline=None, max_examples=10)
 @given(tags())
 def test_a_step_is_that_of_a_plain_loop(made: Tags) -> None:
     prior = SpanPrior(right=3, wrong=0.5, worker_weight=2, sequence_weight=1.5)

@@ -28,7 +28,7 @@ def quality(run: TextRun, crowd: Texts, truth: Floats) -> float:
     return float(((chosen * truth).sum(axis=1) / norms).mean())
 
 
-@settings(deadline=None, max_examples=30)
+@settings(deadline=None, max_examples=15)
 @given(texts(), st.booleans())
 def test_the_bound_never_falls(crowd: Texts, local: bool) -> None:
     run = text_truth(crowd, local=local, max_iterations=100)
@@ -37,7 +37,7 @@ def test_the_bound_never_falls(crowd: Texts, local: bool) -> None:
         assert np.isfinite(array).all()
 
 
-@settings(deadline=None, max_examples=30)
+@settings(deadline=None, max_examples=15)
 @given(texts())
 def test_the_best_answer_is_the_one_of_highest_score(crowd: Texts) -> None:
     for run in (text_truth(crowd, max_iterations=20), text_average(crowd)):
@@ -52,7 +52,7 @@ def test_the_best_answer_is_the_one_of_highest_score(crowd: Texts) -> None:
                 assert run.best[item] == -1
 
 
-@settings(deadline=None, max_examples=30)
+@settings(deadline=None, max_examples=15)
 @given(texts(), st.randoms(use_true_random=False))
 def test_the_order_of_answers_changes_no_bit(crowd: Texts, random: object) -> None:
     order = np.arange(len(crowd))
