@@ -104,6 +104,14 @@ class Sums:
         return self(state / self.degree) / self.rarity().clamp(min=1e-12)
 
 
+def neighbour_means(graph: Graph, values: Floats) -> Floats:
+    """[W, C]: the mean of each column over a worker's neighbours; zero for a worker without any."""
+    import torch
+
+    means = Sums.of(graph).mean(torch.from_numpy(values.astype(np.float32)))
+    return means.numpy().astype(np.float64)
+
+
 @cache
 def _segment_sum() -> Any:
     """The autograd function of a neighbour sum. The graph is symmetric, so its gradient is the same sum."""

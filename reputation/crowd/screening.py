@@ -210,6 +210,26 @@ def train(
     return Screener(tuple(networks), scaling)
 
 
+def banned_share(graph: Graph, labelled: Labelled) -> Floats:
+    """[W]: the share of banned ones among each worker's labelled neighbours, with two average ones added.
+
+    What screening has to do better than. The graph has no loops: a worker's own label is not in its share.
+
+    Raises:
+        ValueError: labelled workers that are not there.
+    """
+    import torch
+
+    labelled.check(graph.workers)
+    marks = np.zeros((graph.workers, 2))
+    marks[labelled.worker, 0] = 1
+    marks[labelled.worker, 1] = labelled.banned
+    count = Sums.of(graph)(torch.from_numpy(marks.astype(np.float32))).numpy().astype(np.float64)
+    overall = float(labelled.banned.mean()) if labelled.banned.size else 0.0
+    share: Floats = (count[:, 1] + 2 * overall) / (count[:, 0] + 2)
+    return share
+
+
 def _train_one(
     inputs: Tensor,
     sums: Sums,
