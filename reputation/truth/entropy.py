@@ -93,7 +93,7 @@ def _solve(
         raise ValueError(f"strength must be positive, it is {strength!r}")
     data = Votewise.of(votes, device, known)
     dual = _Dual(votes, data, strength, ordinal=ordinal)
-    posterior, trace, movement = _alternate(dual, data.shares(votes.items), tolerance_ppm / PPM, limit)
+    posterior, trace, movement = _alternate(dual, data.shares(), tolerance_ppm / PPM, limit)
     return TruthRun(
         method=method,
         posterior=posterior.cpu().numpy(),
@@ -135,7 +135,7 @@ def _choose(votes: Votes, known: Known | None, device: str, ordinal: bool) -> fl
     likelihoods = []
     for strength in STRENGTHS:
         dual = _Dual(kept, data, strength, ordinal=ordinal)
-        posterior, _, _ = _alternate(dual, data.shares(kept.items), TOLERANCE_PPM / PPM, _TRIAL)
+        posterior, _, _ = _alternate(dual, data.shares(), TOLERANCE_PPM / PPM, _TRIAL)
         chance = (posterior[unseen.item] * dual.given(dual.table, unseen).exp()).sum(1)
         likelihoods.append(float(chance.log().sum()))
     return STRENGTHS[int(np.argmax(likelihoods))]

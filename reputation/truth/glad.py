@@ -67,7 +67,7 @@ class _Parameters:
 def _run(votes: Votes, data: Votewise, tolerance: float, limit: int) -> TruthRun:
     import torch
 
-    posterior = data.shares(votes.items)
+    posterior = data.shares()
     now = _Parameters(posterior.new_ones(votes.workers), posterior.new_ones(votes.items))
     now = _m_step(data, now, posterior)
     trace: list[float] = []
@@ -107,10 +107,8 @@ def _e_step(data: Votewise, now: _Parameters) -> tuple[Tensor, float]:
     odds = now.log_odds(data)
     # A vote for k multiplies every class by P(this wrong answer), and k by the odds on top.
     wrong = torch.nn.functional.logsigmoid(-odds) - math.log(data.classes - 1)
-    lift = torch.nn.functional.one_hot(data.answer, data.classes) * (
-        odds + math.log(data.classes - 1)
-    ).unsqueeze(1)
-    joint = data.per_item(wrong[:, None] + lift) - math.log(data.classes)
+    lift = data.per_cell(odds + math.log(data.classes - 1))
+    joint = data.per_item(wrong[:, None]) + lift - math.log(data.classes)
     posterior, evidence = data.posterior(joint)
     prior = float(((now.ability - 1) ** 2).sum() + ((now.ease - 1) ** 2).sum()) / 2
     return posterior, evidence - prior

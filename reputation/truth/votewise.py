@@ -21,8 +21,8 @@ class Votewise:
 
     Attributes:
         item, worker, answer: [V] int64.
-        by_worker: [V] int64, the votes' places by worker, then item.
-        item_starts, worker_starts: [I] and [W] int64, where each one's votes begin in its order.
+        by_worker, by_cell: [V] int64, the votes' places by worker, and by (item, answer).
+        item_starts, worker_starts, cell_starts: [I], [W] and [I * K] int64, where each one's votes begin.
         clamp: items whose answer is known and those answers.
     """
 
@@ -30,8 +30,10 @@ class Votewise:
     worker: Tensor
     answer: Tensor
     by_worker: Tensor
+    by_cell: Tensor
     item_starts: Tensor
     worker_starts: Tensor
+    cell_starts: Tensor
     clamp: tuple[Tensor, Tensor]
     classes: int
 
@@ -41,19 +43,23 @@ class Votewise:
         order = np.lexsort((votes.answer, votes.worker, votes.item))
         item, worker, answer = votes.item[order], votes.worker[order], votes.answer[order]
         by_worker = np.argsort(worker, kind="stable")
+        cell = item * votes.classes + answer
+        by_cell = np.argsort(cell, kind="stable")
         none = np.empty(0, dtype=np.int64)
         arrays = (
             item,
             worker,
             answer,
             by_worker,
+            by_cell,
             np.searchsorted(item, np.arange(votes.items)),
             np.searchsorted(worker[by_worker], np.arange(votes.workers)),
+            np.searchsorted(cell[by_cell], np.arange(votes.items * votes.classes)),
             none if known is None else known.item,
             none if known is None else known.answer,
         )
-        a, b, c, d, e, f, items, answers = (_tensor(array, device) for array in arrays)
-        return cls(a, b, c, d, e, f, (items, answers), votes.classes)
+        a, b, c, d, e, f, g, h, items, answers = (_tensor(array, device) for array in arrays)
+        return cls(a, b, c, d, e, f, g, h, (items, answers), votes.classes)
 
     def per_item(self, rows: Tensor) -> Tensor:
         """[V, C] to [I, C]: the sum over each item's votes."""
@@ -69,6 +75,14 @@ class Votewise:
 
         return torch.nn.functional.embedding_bag(self.by_worker, rows, self.worker_starts, mode="sum")
 
+    def per_cell(self, values: Tensor) -> Tensor:
+        """[V] to [I, K]: the sum over each item's votes for each class."""
+        import torch
+
+        rows = values.unsqueeze(1)
+        cells = torch.nn.functional.embedding_bag(self.by_cell, rows, self.cell_starts, mode="sum")
+        return cells.reshape(-1, self.classes)
+
     def posterior(self, joint: Tensor) -> tuple[Tensor, float]:
         """From log P(votes, class) [I, K]: the posterior, certain where one is known; and the evidence."""
         import torch
@@ -80,12 +94,11 @@ class Votewise:
         total = torch.logsumexp(clamped, dim=1, keepdim=True)
         return (clamped - total).exp(), float(total.sum())
 
-    def shares(self, items: int) -> Tensor:
+    def shares(self) -> Tensor:
         """The share of an item's votes with each answer [I, K], even without votes; certain where known."""
         import torch
 
-        one = torch.nn.functional.one_hot(self.answer, self.classes).to(torch.float64)
-        tally = self.per_item(one) + 1e-9
+        tally = self.per_cell(torch.ones_like(self.answer, dtype=torch.float64)) + 1e-9
         shares = tally / tally.sum(1, keepdim=True)
         item, answer = self.clamp
         shares[item] = 0.0
