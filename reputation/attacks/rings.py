@@ -22,6 +22,8 @@ from reputation.votes import Ints, Votes
 
 MIN_GAIN = 10.0  # nats: less is what the best of several starts finds in an honest crowd
 HARM = 0.08  # a ring is harmful when it is right less often than an honest worker by so much
+# People who agree depart from each other more often than ONE_HAND; experts are right by EXPERT more often.
+ONE_HAND, EXPERT = 0.02, 0.05
 _MOST_RINGS, _SEEDS, _JOIN = 3, 5, 3.0
 _TRIAL, _FINALISTS = 4, 3
 
@@ -37,6 +39,7 @@ class Ring:
         gain: how much better a crowd with this ring explains the votes than one without, nats.
         truth_rate: how often the ring's common answer is the true one.
         honest_rate: how often the others' answers are, by the same model.
+        slip: how often a member departs from the common answer.
         margin: nats by which this reading of the crowd beats the best one in which others are the ring and
             the answers differ on at least one item in ten; infinite where there is no such reading.
     """
@@ -47,11 +50,17 @@ class Ring:
     gain: float
     truth_rate: float
     honest_rate: float
+    slip: float
     margin: float
 
     @property
     def harmful(self) -> bool:
-        """Whether it answers clearly worse than the others; experts also agree with each other."""
+        """Whether it answers clearly worse than the others, or as from one hand and hardly better than one.
+
+        Experts also agree with each other, but not to the letter, and they are right more often than others.
+        """
+        if self.slip < ONE_HAND:
+            return self.truth_rate < self.honest_rate + EXPERT
         return self.truth_rate < self.honest_rate - HARM
 
 
@@ -156,6 +165,7 @@ def _ring(tables: Tables, best: RingFit, plain: RingFit, fits: list[RingFit]) ->
         gain=best.objective - plain.objective,
         truth_rate=best.truth_rate,
         honest_rate=float((honest * right).sum() / max(honest.sum(), 1e-9)),
+        slip=best.slip,
         margin=min(behind, default=float("inf")),
     )
 
