@@ -120,7 +120,7 @@ class Layout:
             if self.known is not None:
                 _clamp(rows, self.known[block.start : block.stop], self.classes, 0.0)
                 rows /= rows.sum(axis=0)
-            self._add(block, _rounded(rows, self.unit), counts, totals)
+            self._add(block, _rounded(np.ascontiguousarray(rows.T), self.unit), counts, totals)
         return Expected(
             torch.from_numpy(counts).to(self.device), torch.from_numpy(totals).to(self.device), 0.0
         )
@@ -149,27 +149,30 @@ class Layout:
         weights, logs = table.cpu().numpy(), prior.cpu().numpy()
         for block in self.blocks(logs.size):
             rows, _ = self._posterior(block, weights, logs)
-            by_class = rows.reshape(-1, self.classes, rows.shape[1]).sum(axis=0)
-            found[block.start : block.stop] = (by_class / by_class.sum(axis=0)).T
+            by_class = rows.reshape(rows.shape[0], -1, self.classes).sum(axis=1)
+            found[block.start : block.stop] = by_class / by_class.sum(axis=1, keepdims=True)
         return found
 
     def blocks(self, columns: int) -> Iterator[Block]:
         """Consecutive items, as many at a time as stay in the cache with so many columns."""
         most, at = max(1, BLOCK_CELLS // columns), 0
+        ones = np.ones(min(BLOCK_VOTES, self.cell.size))
         while at < self.items:
             by_votes = int(np.searchsorted(self.offsets, self.offsets[at] + BLOCK_VOTES, "right")) - 1
             stop = min(self.items, at + most, max(at + 1, by_votes))
             first, last = int(self.offsets[at]), int(self.offsets[stop])
             pointers = (self.offsets[at : stop + 1] - first).astype(self.cell.dtype)
-            yield Block(at, stop, self.cell[first:last], pointers)
+            if last - first > ones.size:
+                ones = np.ones(last - first)
+            yield Block(at, stop, self.cell[first:last], pointers, ones[: last - first])
             at = stop
 
     def _posterior(self, block: Block, table: Floats, prior: Floats) -> tuple[Floats, Floats]:
-        """[C, n] rounded, and the log normalisers [n]."""
-        joint = np.empty((block.stop - block.start, prior.size))
-        joint[:] = prior
+        """[n, C] rounded, and the log normalisers [n]."""
+        joint = np.zeros((block.stop - block.start, prior.size))
         block.gather(table, joint)
         rows = np.ascontiguousarray(joint.T)
+        rows += prior[:, None]
         if self.known is not None:
             _clamp(rows, self.known[block.start : block.stop], self.classes, -np.inf)
         # By hand: a library's softmax is ten times slower for a few classes. A row per class is contiguous.
@@ -177,12 +180,12 @@ class Layout:
         rows -= top
         np.exp(rows, out=rows)
         total = rows.sum(axis=0)
-        rows /= total
-        return _rounded(rows, self.unit), top + np.log(total)
+        np.multiply(rows, 1 / total, out=joint.T)  # back to a row per item in the same pass
+        return _rounded(joint, self.unit), top + np.log(total)
 
     def _add(self, block: Block, rows: Floats, counts: Floats, totals: Floats) -> None:
-        block.scatter(np.ascontiguousarray(rows.T), counts)
-        totals += rows.sum(axis=1) if block.voted.all() else rows[:, block.voted].sum(axis=1)
+        block.scatter(rows, counts)
+        totals += block.voted.astype(np.float64) @ rows
 
     def _sweep_on_device(self, table: Tensor, prior: Tensor) -> Expected:
         import torch
@@ -202,12 +205,13 @@ class Layout:
 
 @dataclass(frozen=True, eq=False)
 class Block:
-    """Consecutive items' votes: cells [v], and where each item's begin, [n + 1]."""
+    """Consecutive items' votes: cells [v], where each item's begin [n + 1], and as many ones [v]."""
 
     start: int
     stop: int
     cell: NDArray[Any]
     pointers: NDArray[Any]
+    ones: Floats
 
     @property
     def voted(self) -> NDArray[np.bool_]:
@@ -220,7 +224,7 @@ class Block:
         from scipy.sparse import _sparsetools
 
         n, columns = rows.shape
-        ones = np.ones(self.cell.size, dtype=table.dtype)
+        ones = self.ones.astype(table.dtype, copy=False)
         _sparsetools.csr_matvecs(
             n, table.shape[0], columns, self.pointers, self.cell, ones, table.ravel(), rows.reshape(-1)
         )
@@ -230,7 +234,7 @@ class Block:
         from scipy.sparse import _sparsetools
 
         n, columns = rows.shape
-        ones = np.ones(self.cell.size, dtype=rows.dtype)
+        ones = self.ones.astype(rows.dtype, copy=False)
         _sparsetools.csc_matvecs(
             table.shape[0], n, columns, self.pointers, self.cell, ones, rows.reshape(-1), table.reshape(-1)
         )

@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+import numpy as np
+
 from reputation.truth.latent import Fit, infer
 from reputation.truth.run import MAX_ITERATIONS, TOLERANCE_PPM, Floats, Known, TruthRun
 from reputation.votes import Ints, Votes
@@ -12,7 +14,9 @@ from reputation.votes import Ints, Votes
 if TYPE_CHECKING:
     from torch import Tensor
 
-_NEVER = 1e-12  # stands for a probability of nought, whose logarithm would be none
+_LEAST = 1e-6  # what has less is a class without votes, not a share of them
+_NEVER = 1e-12  # stands for an answer's probability of nought, whose logarithm would be none
+_EMPTY = -1e6  # for the logarithm of a class's: below what any number of impossible answers makes of another
 
 
 @dataclass(frozen=True)
@@ -23,15 +27,15 @@ class MaximumLikelihood:
     copies: int = 1
 
     def start(self, shares: Floats, item: Ints) -> Floats:
-        """The shares of the votes, as in the paper's section 3."""
-        return shares
+        """The shares of the votes, as in the paper's section 3: nothing for a class that got none."""
+        return np.where(shares > _LEAST, shares, 0.0)
 
     def maximise(self, counts: Tensor, totals: Tensor) -> Fit:
         """Equations 2.3 and 2.4: relative frequencies. A row on which nothing bears is uniform."""
-        prevalence = (totals / totals.sum()).clamp_min(_NEVER)
+        prevalence = totals / totals.sum()
         counts = counts.clamp_min(_NEVER)
         emission = counts / counts.sum(2, keepdim=True)
-        return Fit(prevalence, emission, prevalence.log(), emission.clamp_min(_NEVER).log())
+        return Fit(prevalence, emission, prevalence.log().clamp_min(_EMPTY), emission.clamp_min(_NEVER).log())
 
 
 def dawid_skene_ml(

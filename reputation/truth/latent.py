@@ -164,7 +164,8 @@ def report(name: str, course: Course, posterior: Floats, tolerance: float, *, st
     classes = emission.shape[2]
     share = weight.reshape(-1, classes)  # [H, K]
     # Over the states of a class: P(answer | class) = sum of P(state | class) P(answer | state).
-    within = share / share.sum(axis=0)
+    whole = share.sum(axis=0)
+    within = np.where(whole > 0, share / np.where(whole > 0, whole, 1), 1 / share.shape[0])
     by_class = emission.reshape(emission.shape[0], -1, classes, classes)
     prevalence = share.sum(axis=0)
     return TruthRun(

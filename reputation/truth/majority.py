@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from reputation.truth.core import Layout
 from reputation.truth.memory import refuse_beyond
 from reputation.truth.run import MAX_ITERATIONS, TOLERANCE_PPM, Known, TruthRun, check
 from reputation.votes import Votes, majority_vote
@@ -27,22 +28,23 @@ def majority(
     Raises:
         ValueError: no votes, known items that do not fit, or more memory than there is.
     """
+    import torch
+
     check(votes, tolerance_ppm, max_iterations, known)
     k = votes.classes
     needed = 8 * (3 * votes.items * k + 2 * votes.workers * k * k)
     what = f"majority as arrays has {votes.items} x {k} shares and a {k} x {k} matrix for each of "
     refuse_beyond(needed, f"{what}{votes.workers} workers", "majority_vote gives the answers without them")
-    shares = votes.tally().astype(np.float64)
+    tally = votes.tally().astype(np.float64)
+    given = tally.sum(axis=1, keepdims=True)
+    shares = np.where(given > 0, tally / np.maximum(given, 1), 1 / k)
     shares[np.arange(votes.items), majority_vote(votes).answer] += _LOT
     if known is not None:
         shares[known.item] = np.eye(k)[known.answer]
     shares /= shares.sum(axis=1, keepdims=True)
-    counts = np.empty((votes.workers, k, k))
-    cell = votes.worker.astype(np.int64) * k + votes.answer
-    for true in range(k):
-        seen = np.bincount(cell, shares[votes.item, true], votes.workers * k)
-        counts[:, true] = seen.reshape(votes.workers, k)
-    counts += 1 / k  # a row on which nothing bears is uniform
-    confusion = counts / counts.sum(axis=2, keepdims=True)
+    counts = Layout.of(votes).tally(torch.from_numpy(shares)).numpy()
+    # A row on which nothing bears is uniform.
+    raw = counts.reshape(votes.workers, k, k).transpose(0, 2, 1) + 1 / k
+    confusion = raw / raw.sum(axis=2, keepdims=True)
     prevalence = shares.mean(axis=0)
     return TruthRun("majority", shares, confusion, prevalence, (), 0, 0.0, True)

@@ -141,10 +141,10 @@ def infer_sharded(
 
 def main(argv: Sequence[str] | None = None) -> int:
     """The entry point for torchrun; the exit status."""
+    arguments = _parser().parse_args(argv)
     import torch
     from torch import distributed
 
-    arguments = _parser().parse_args(argv)
     on_gpu = torch.cuda.is_available()
     device = f"cuda:{os.environ.get('LOCAL_RANK', '0')}" if on_gpu else "cpu"
     if on_gpu:

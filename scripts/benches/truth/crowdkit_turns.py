@@ -2,8 +2,8 @@
 
     python -I crowdkit_turns.py ITEM.npy WORKER.npy ANSWER.npy ITERATIONS GIBIBYTES
 
-A fit of one iteration and a fit of 1 + ITERATIONS, in seconds of processor time. The address space is limited,
-so that a machine is not brought down.
+A fit of one iteration and a fit of 1 + ITERATIONS, in seconds of processor time. The address space is
+limited, so that a machine is not brought down.
 """
 
 from __future__ import annotations

@@ -3,9 +3,9 @@
     python -m scripts.benches.truth.speed --labels 1000000,10000000
 
 Every figure comes from a process of its own, on one thread: ours and the peer's in turns over the same votes,
-in seconds of processor time, which other programs on the machine disturb least. An iteration is the difference
-between the quickest fit of one iteration and the quickest longer one, so that reading, sorting and starting do
-not count; what they take is in the notes.
+in seconds of processor time, which other programs on the machine disturb least. An iteration is the
+difference between the quickest fit of one iteration and the quickest longer one, so that reading, sorting and
+starting do not count; what they take is in the notes.
 """
 
 from __future__ import annotations
@@ -53,27 +53,35 @@ def rows(arguments: argparse.Namespace, say: Say) -> list[Row]:
 
 
 def _iterations(labels: int, with_peer: bool, say: Say) -> list[Row]:
-    turns: dict[str, list[dict[str, Any]]] = {"dawid-skene-ml": []}
-    theirs = []
-    with tempfile.TemporaryDirectory(prefix="crowdledger-speed-") as folder:
-        if with_peer:
-            _turn("save", labels, folder)
-        for number in range(ROUNDS if labels in RATIOS else 1):
-            say(f"{labels:,} labels, round {number + 1}: Dawid-Skene")
-            turns["dawid-skene-ml"].append(_turn("dawid-skene-ml", labels))
-            if with_peer:
-                say(f"{labels:,} labels, round {number + 1}: crowd-kit's Dawid-Skene")
-                theirs.append(_peer(Path(folder)))
+    rounds = ROUNDS if labels in RATIOS else 1
+    ours, theirs = _in_turns(labels, "", rounds, with_peer, say)
+    made = _model_rows("dawid-skene-ml", labels, ours)
+    if theirs:
+        ratio = RATIOS.get(labels)
+        made[0] = _beside(made[0], theirs, Bar(ratio, "ratio") if ratio else None)
+        ours, theirs = _in_turns(labels, " grouped", 1, with_peer, say)
+        grouped = _model_rows("dawid-skene-ml, votes grouped by item", labels, ours)
+        made.append(_beside(grouped[0], theirs, None))
     for name in ("hierarchical", "difficulty"):
         say(f"{labels:,} labels: {name}")
-        turns[name] = [_turn(name, labels)]
-    made = [row for name, several in turns.items() for row in _model_rows(name, labels, several)]
-    if theirs:
-        seconds = _an_iteration(theirs, PEER_ITERATIONS)
-        peer = Peer("crowd-kit", f"{theirs[0]['version']} DawidSkene", seconds * 1e3)
-        ratio = RATIOS.get(labels)
-        made[0] = _replace(made[0], peer, Bar(ratio, "ratio") if ratio else None)
+        made += _model_rows(name, labels, [_turn(name, labels)])
     return made
+
+
+def _in_turns(
+    labels: int, order: str, rounds: int, with_peer: bool, say: Say
+) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
+    ours, theirs = [], []
+    with tempfile.TemporaryDirectory(prefix="crowdledger-speed-") as folder:
+        if with_peer:
+            _turn(f"save{order}", labels, folder)
+        for number in range(rounds):
+            say(f"{labels:,} labels{order}, round {number + 1}: Dawid-Skene")
+            ours.append(_turn(f"dawid-skene-ml{order}", labels))
+            if with_peer:
+                say(f"{labels:,} labels{order}, round {number + 1}: crowd-kit's Dawid-Skene")
+                theirs.append(_peer(Path(folder)))
+    return ours, theirs
 
 
 def _model_rows(name: str, labels: int, turns: Sequence[dict[str, Any]]) -> list[Row]:
@@ -102,7 +110,9 @@ def _an_iteration(turns: Sequence[dict[str, Any]], more: int) -> float:
     return float(min(turn["more"] for turn in turns) - min(turn["one"] for turn in turns)) / more
 
 
-def _replace(row: Row, peer: Peer, bar: Bar | None) -> Row:
+def _beside(row: Row, theirs: Sequence[dict[str, Any]], bar: Bar | None) -> Row:
+    seconds = _an_iteration(theirs, PEER_ITERATIONS)
+    peer = Peer("crowd-kit", f"{theirs[0]['version']} DawidSkene", seconds * 1e3)
     note = f"{row.note}; the peer's whole fit on the same votes, an iteration by difference"
     return Row(row.what, row.sizes, row.ours, row.unit, peer, bar, note)
 
@@ -114,9 +124,7 @@ def _streams(labels: int, say: Say) -> list[Row]:
         parquet = _turn("parquet", labels, folder)
     sizes = {"labels": labels, "items": labels // 5}
     note = f"99 % within {online['worst of 100'] * 1e3:.2f} ms; {online['bytes a label']:.0f} bytes a label"
-    whole = (
-        f"in random order, 1,024 at a time; {100 * online['accuracy']:.1f} % of the items right at the end"
-    )
+    whole = f"1,024 at a time; {100 * online['accuracy']:.1f} % of the items right at the end"
     shard = f"one of 4 shards; {parquet['bytes a label']:.0f} bytes for each label of the shard at the peak"
     rate = labels / parquet["shard"]
     return [

@@ -3,7 +3,7 @@
     python -m scripts.benches.truth.speed_turns TURN LABELS [FOLDER]
 
 Prints one JSON object. The crowd is simulated: five answers an item by different workers, 1,000 labels a
-worker, four classes, one-coin workers between a third and nearly always right.
+worker, four classes, one-coin workers between a third and nearly always right, in the order of arrival.
 """
 
 from __future__ import annotations
@@ -29,31 +29,38 @@ SINGLE, TOGETHER = 20_000, 1_024  # labels one by one, and how many at once afte
 Columns = tuple[NDArray[np.int32], NDArray[np.int32], NDArray[np.int32]]
 
 
-def crowd(labels: int) -> tuple[Columns, int, int]:
-    """Item, worker and answer as read-only int32 arrays; the numbers of items and workers."""
+def crowd(labels: int, order: str = "arrival") -> tuple[Columns, int, int]:
+    """Item, worker and answer as read-only int32 arrays; the numbers of items and workers.
+
+    In the order of "arrival" an item's labels are far apart, as a crowd gives them; "grouped" is by item.
+    """
     items, workers = labels // PER_ITEM, max(50, labels // PER_WORKER)
     random = np.random.default_rng(0)
     skills = random.uniform(1 / 3, 0.98, workers)
     columns = [np.empty(items * PER_ITEM, dtype=np.int32) for _ in range(3)]
     for start in range(0, items, CHUNK):
         item = np.repeat(np.arange(start, min(items, start + CHUNK), dtype=np.int32), PER_ITEM)
-        # Five workers at equal distances on a circle of all of them: distinct, and others for each item.
-        first = np.repeat(random.integers(workers, size=item.size // PER_ITEM), PER_ITEM)
-        worker = (
-            first + item * 7 % 9 + np.tile(np.arange(PER_ITEM) * (workers // PER_ITEM), item.size // PER_ITEM)
-        ) % workers
+        # Five workers on a circle of all of them, as far from one another as chance will have it: distinct.
+        first, apart = random.integers(workers, size=(2, item.size // PER_ITEM))
+        steps = (1 + apart % (workers // PER_ITEM - 1))[:, None] * np.arange(PER_ITEM)
+        worker = ((first[:, None] + steps) % workers).reshape(-1)
         true = item % CLASSES
         wrong = (true + random.integers(1, CLASSES, size=item.size)) % CLASSES
         answer = np.where(random.random(item.size) < skills[worker], true, wrong)
         at = slice(start * PER_ITEM, start * PER_ITEM + item.size)
         for column, part in zip(columns, (item, worker, answer), strict=True):
             column[at] = part
+    if order == "arrival":
+        turn = np.arange(items * PER_ITEM, dtype=np.int32)
+        random.shuffle(turn)
+        for column in columns:
+            column[:] = column[turn]
     for column in columns:
         column.setflags(write=False)
     return (columns[0], columns[1], columns[2]), items, workers
 
 
-def fit(labels: int, model_name: str) -> dict[str, float]:
+def fit(labels: int, model_name: str, order: str = "arrival") -> dict[str, float]:
     """Seconds of processor time of each part; bytes a label above the input at the peak."""
     import torch
 
@@ -64,7 +71,7 @@ def fit(labels: int, model_name: str) -> dict[str, float]:
 
     torch.set_num_threads(1)
     hierarchical(Votes(np.arange(2), np.arange(2), np.arange(2), 2, 2, CLASSES))  # loads what is loaded once
-    columns, items, workers = crowd(labels)
+    columns, items, workers = crowd(labels, order)
     model = MODELS[model_name]()[0]
     before = _resident()
     began = time.process_time()
@@ -97,16 +104,15 @@ def online(labels: int) -> dict[str, float]:
     from reputation.truth.online import OnlineTruth
 
     columns, items, _ = crowd(labels)
-    order = np.random.default_rng(1).permutation(labels)
     before = _resident()
     truth = OnlineTruth(CLASSES)
     began = time.perf_counter()
     for start in range(0, labels - SINGLE, TOGETHER):
-        part = order[start : min(start + TOGETHER, labels - SINGLE)]
+        part = slice(start, min(start + TOGETHER, labels - SINGLE))
         truth.add(*(column[part] for column in columns))
     batched = time.perf_counter()
     each = []
-    for at in order[labels - SINGLE :]:
+    for at in range(labels - SINGLE, labels):
         begun = time.perf_counter()
         truth.add(*(column[at : at + 1] for column in columns))
         each.append(time.perf_counter() - begun)
@@ -143,9 +149,9 @@ def parquet(labels: int, folder: Path) -> dict[str, float]:
     }
 
 
-def save(labels: int, folder: Path) -> dict[str, float]:
+def save(labels: int, folder: Path, order: str = "arrival") -> dict[str, float]:
     """The crowd as three files for the peer."""
-    columns, _, _ = crowd(labels)
+    columns, _, _ = crowd(labels, order)
     for name, column in zip(("item", "worker", "answer"), columns, strict=True):
         np.save(folder / f"{name}.npy", column)
     return {}
@@ -168,6 +174,8 @@ TURNS: dict[str, Callable[[int, Path], dict[str, Any]]] = {
     "online": lambda labels, _: online(labels),
     "parquet": parquet,
     "save": save,
+    "dawid-skene-ml grouped": lambda labels, _: fit(labels, "dawid-skene-ml", "grouped"),
+    "save grouped": lambda labels, folder: save(labels, folder, "grouped"),
 }
 
 

@@ -1,12 +1,14 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from numpy.typing import NDArray
 
 from reputation import Known, Votes
 from reputation.truth import core
@@ -90,12 +92,18 @@ def test_halves_of_the_items_add_up_to_the_whole_bit_for_bit() -> None:
     assert halves[0].evidence + halves[1].evidence == whole.evidence
 
 
+def frozen(part: NDArray[np.int64]) -> NDArray[np.int64]:
+    """The same numbers in four bytes each, read-only."""
+    narrow: NDArray[Any] = part.astype(np.int32)
+    narrow.setflags(write=False)
+    return narrow
+
+
 def test_compact_votes_give_the_same_bits_as_wide_ones() -> None:
-    narrow = [part.astype(np.int32) for part in (CROWD.item, CROWD.worker, CROWD.answer)]
-    for part in narrow:
-        part.setflags(write=False)
-    compact = Votes(*narrow, 700, 30, 3)
+    narrow = [frozen(part) for part in (CROWD.item, CROWD.worker, CROWD.answer)]
+    compact = Votes(narrow[0], narrow[1], narrow[2], 700, 30, 3)
     assert compact.item is narrow[0]
+    assert compact.item.dtype == np.int32
     one, other = Layout.of(CROWD), Layout.of(compact)
     assert one.cell.tobytes() == other.cell.tobytes()
     assert one.offsets.tobytes() == other.offsets.tobytes()
@@ -103,10 +111,8 @@ def test_compact_votes_give_the_same_bits_as_wide_ones() -> None:
 
 def test_large_indices_do_not_wrap_around_in_compact_votes() -> None:
     last = 50_000
-    parts = [np.array(part, dtype=np.int32) for part in ([0, last], [0, last], [0, 1])]
-    for part in parts:
-        part.setflags(write=False)
-    crowd = Votes(*parts, last + 1, last + 1, 2)
+    ends, answer = frozen(np.array([0, last])), frozen(np.array([0, 1]))
+    crowd = Votes(ends, ends, answer, last + 1, last + 1, 2)
     layout = Layout.of(crowd)
     assert layout.cell.tolist() == [0, 2 * last + 1]
     assert layout.offsets[[0, 1, last, last + 1]].tolist() == [0, 1, 1, 2]
