@@ -47,7 +47,8 @@ class Joined:
     Attributes:
         votes: with one more worker, the head, if it helps; else as they were.
         helps: whether it does.
-        gain: nats an item, how much more probable the head makes answers that nothing was fitted to.
+        gain: nats an item, how much more probable the head makes answers that nothing was fitted to than the
+            same head shuffled.
         error: its standard error.
     """
 
@@ -75,7 +76,9 @@ def join_features(
 
     Features that say nothing would only add noise, and a worker who answers everything can pull a model to
     another optimum. So a fifth of the crowd's votes at a time is held out, and the head stays only if the
-    models then give these votes more probability with it than without, by `CERTAINTY` standard errors.
+    models then give these votes more probability with it than with its own answers shuffled among the items,
+    by `CERTAINTY` standard errors. (Against no head at all a worker who guesses would seem to help: models
+    are too sure, and any noise cools them.)
 
     Args:
         votes: the crowd's, and models' that joined it.
@@ -95,27 +98,33 @@ def join_features(
         head = fit_head(inputs, posterior, fold)
         joined = join_worker(votes, np.arange(votes.items), head.probability.argmax(axis=1))
         tick()
-    gain, error = held_out_gain(votes, joined, random.permutation(np.arange(len(votes)) % FOLDS), device)
+    shuffled = random.permutation(joined.answer[len(votes) :])
+    placebo = join_worker(votes, np.arange(votes.items), shuffled)
+    fold = random.permutation(np.arange(len(votes)) % FOLDS)
+    gain, error = held_out_gain(votes, joined, placebo, fold, device)
     helps = gain > CERTAINTY * error
     return Joined(joined if helps else votes, helps, gain, error)
 
 
-def held_out_gain(votes: Votes, joined: Votes, fold: Ints, device: str = "cpu") -> tuple[float, float]:
-    """How much more probable held-out votes are with the workers that joined: nats an item, standard error.
+def held_out_gain(
+    votes: Votes, joined: Votes, placebo: Votes, fold: Ints, device: str = "cpu"
+) -> tuple[float, float]:
+    """How much more probable held-out votes are with one addition than with another: nats an item, and the
+    standard error of that.
 
     Args:
         votes: the crowd's.
-        joined: the same votes first, then those of the workers that joined.
+        joined, placebo: the same votes first, then those that joined.
         fold: [V], with which others each of the crowd's votes is held out.
     """
     difference = np.zeros(votes.items)
     for one in range(int(fold.max()) + 1):
         out = fold == one
         held = votes.item[out], votes.worker[out], votes.answer[out]
-        stays = np.concatenate([~out, np.ones(len(joined) - len(votes), dtype=bool)])
-        for sign, kept in ((-1, _part(votes, ~out)), (1, _part(joined, stays))):
-            if len(kept):
-                difference += sign * np.bincount(held[0], _log_probability(kept, *held, device), votes.items)
+        for sign, added in ((1, joined), (-1, placebo)):
+            stays = np.concatenate([~out, np.ones(len(added) - len(votes), dtype=bool)])
+            logs = _log_probability(_part(added, stays), *held, device)
+            difference += sign * np.bincount(held[0], logs, votes.items)
     answered = difference[np.unique(votes.item)]
     return float(answered.mean()), float(answered.std()) / math.sqrt(answered.size)
 
