@@ -122,7 +122,9 @@ def _search(votes: Votes, left: Flags, pairs: Pairs, known: Known | None) -> tup
         return None
     plain = fit(tables, known)
     fits = _fits(tables, pairs, left, known)
-    clear = [one for one in fits if one.objective - plain.objective > MIN_GAIN and one.membership.sum() > 1.5]
+    clear = [
+        one for one in fits if one.objective - plain.objective > MIN_GAIN and (one.membership > 0.5).sum() > 1
+    ]
     if known is None or not known.item.size:
         # Without gold the honest are taken to be the more; a larger ring is not found, but read as the crowd.
         clear = [one for one in clear if one.membership.sum() < 0.5 * left.sum()]

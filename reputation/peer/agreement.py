@@ -33,8 +33,8 @@ def peer_truth_serum(votes: Votes) -> Payments:
     Faltings, Jurca & Tran, "Peer Truth Serum", arXiv:1704.05269 (2017), as in Faltings, Pu, Tran & Jurca
     (HCOMP 2014): R is the distribution of all answers of others to *other* items, so nobody's report moves
     its own price. Truthful where one's own answer makes the same answer of a peer more likely than R does,
-    the most of all answers ("self-predicting"). Measured: the shares are within a tenth of themselves with 90
-    % from about 30 labels a class on; fewer are refused.
+    the most of all answers ("self-predicting"). With 30 labels a class the share of an average class is
+    within a quarter of itself nine times in ten, so from there on; fewer are refused.
 
     Raises:
         TooFewLabels: fewer than 30 labels a class, or no item with two answers.
