@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
+from reputation.truth.memory import refuse_beyond
 from reputation.truth.run import TOLERANCE_PPM, Known, TruthRun, check
 from reputation.truth.votewise import Votewise
 from reputation.votes import PPM, Votes
@@ -19,6 +20,7 @@ Bools = NDArray[np.bool_]
 MAX_ITERATIONS = 200  # of these, not thousands: each climbs a convex problem several steps
 STRENGTHS = (1.0, 1 / 4, 1 / 16, 1 / 64, 1 / 256)
 _CLIMB = 8  # steps of L-BFGS in an iteration
+_KEPT = 24  # tables that L-BFGS keeps, at most
 _TRIAL = 10  # iterations for each strength that is tried
 _FOLDS = 5  # one of so many votes is held out then
 
@@ -53,7 +55,7 @@ def minimax_entropy(
         a TruthRun: `confusion` is each worker's on an item that confuses nobody, `log_likelihood` the
         penalised one, in nats.
     Raises:
-        ValueError: no votes, a limit below 1, or known items that do not fit.
+        ValueError: no votes, a limit below 1, known items that do not fit, or more memory than there is.
     """
     return _solve("minimax-entropy", votes, known, strength, tolerance_ppm, max_iterations, device)
 
@@ -86,7 +88,9 @@ def _solve(
     device: str,
 ) -> TruthRun:
     check(votes, tolerance_ppm, limit, known)
-    ordinal = method.endswith("ordinal")
+    k, ordinal = votes.classes, method.endswith("ordinal")
+    needed = 8 * k * k * (6 * len(votes) + _KEPT * (votes.workers + votes.items))
+    refuse_beyond(needed, f"{method} keeps {k} x {k} numbers a vote", "one_coin_sparse works with any number")
     if strength is None:
         strength = _choose(votes, known, device, ordinal)
     if not strength > 0:

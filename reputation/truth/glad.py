@@ -7,6 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from reputation.truth.memory import refuse_beyond
 from reputation.truth.run import MAX_ITERATIONS, TOLERANCE_PPM, Known, TruthRun, check
 from reputation.truth.votewise import Votewise
 from reputation.votes import PPM, Votes
@@ -45,11 +46,14 @@ def glad(
         posterior, `log_likelihood` the log of the joint density of votes, abilities and easiness, up to a
         constant.
     Raises:
-        ValueError: no votes, a limit below 1, or known items that do not fit.
+        ValueError: no votes, a limit below 1, known items that do not fit, or more memory than there is.
     """
     import torch
 
     check(votes, tolerance_ppm, max_iterations, known)
+    k = votes.classes
+    needed = 8 * (6 * votes.items * k + 3 * votes.workers * k * k)
+    refuse_beyond(needed, f"glad keeps {votes.items} x {k} shares", "one_coin_sparse works with any number")
     with torch.inference_mode():
         return _run(votes, Votewise.of(votes, device, known), tolerance_ppm / PPM, max_iterations)
 

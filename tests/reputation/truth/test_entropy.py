@@ -135,3 +135,9 @@ def test_on_bluebirds_it_is_right_where_the_majority_is_not() -> None:
     run = minimax_entropy(crowd.votes, strength=0.25, max_iterations=10)
     assert crowd.accuracy(majority_vote(crowd.votes).answer) < 0.78
     assert crowd.accuracy(run.posterior.argmax(axis=1)) > 0.9
+
+
+def test_more_classes_than_memory_are_refused_before_anything_is_made() -> None:
+    many = Votes(np.array([0, 1]), np.array([0, 0]), np.array([0, 1]), 10**6, 10**4, 10**5)
+    with pytest.raises(ValueError, match="this machine has"):
+        minimax_entropy(many)

@@ -113,3 +113,9 @@ def test_an_item_without_votes_gets_every_class_alike_and_nothing_comes_from_not
     none = np.empty(0, dtype=np.int64)
     with pytest.raises(ValueError, match="no votes"):
         glad(Votes(none, none, none, 1, 1, 2))
+
+
+def test_more_classes_than_memory_are_refused_before_anything_is_made() -> None:
+    many = Votes(np.array([0, 1]), np.array([0, 0]), np.array([0, 1]), 10**6, 10**4, 10**5)
+    with pytest.raises(ValueError, match="this machine has"):
+        glad(many)
