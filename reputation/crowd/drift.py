@@ -8,8 +8,9 @@ Changed: the largest deviation of the cumulative sums of a worker's outcomes fro
 standard errors (Ploberger and Krämer, "The CUSUM Test with OLS Residuals", Econometrica 1992). Without a
 change the outcomes are exchangeable and the statistic tends to the largest absolute value of a Brownian
 bridge, whose distribution is Kolmogorov's; for few labels it stays below. So no more than a share
-`false_alarms` of the workers who did not change is reported. An outcome is first compared with those of
-colleagues on the same item: where later items are harder, nobody has changed.
+`false_alarms` of the workers who did not change is reported. From an outcome, the mean of colleagues' on
+the same item is first taken away, and what is left divided by the spread that this mean implies: where
+later items are harder, nobody has changed.
 """
 
 from __future__ import annotations
@@ -25,6 +26,7 @@ from reputation.votes import Ints, Votes
 
 HALF_LIFE = 50.0
 FEWEST = 10  # labels from which a change is looked for
+_AVERAGE_COLLEAGUES = 2
 
 
 @dataclass(frozen=True, eq=False)
@@ -56,7 +58,8 @@ class Changes:
     Attributes:
         p_value: [W] how often a worker who did not change would deviate as much; 1 with few labels.
         after: [W] how many of its labels came before the likeliest change; −1 where none was looked for.
-        before_mean, after_mean: [W] its mean outcome before and after; NaN where none was looked for.
+        before_mean, after_mean: [W] its mean outcome before and after, less its colleagues' on the same items
+            where these are compared with; NaN where none was looked for.
         changed: [W] bool, p_value at most `false_alarms`.
         false_alarms: the share of unchanged workers that is reported, at most.
     """
@@ -120,34 +123,38 @@ def changes(
     check_posterior(votes, posterior)
     order, starts, counts = _by_time(votes, made_at)
     outcome = posterior[votes.item, votes.answer]
-    outcome = (_relative(votes, outcome) if against_colleagues else outcome)[order]
-    found = [_change(outcome[start : start + count]) for start, count in zip(starts, counts, strict=True)]
+    spread = np.ones_like(outcome)
+    if against_colleagues:
+        expected = _colleagues(votes, outcome)
+        outcome, spread = outcome - expected, np.sqrt(expected * (1 - expected))
+    outcome, scaled = outcome[order], (outcome / spread)[order]
+    ends = zip(starts, starts + counts, strict=True)
+    found = [_change(outcome[start:end], scaled[start:end]) for start, end in ends]
     p_value, after, before_mean, after_mean = (np.array(column) for column in zip(*found, strict=True))
     return Changes(p_value, after, before_mean, after_mean, p_value <= false_alarms, false_alarms)
 
 
-def _change(outcome: Floats) -> tuple[float, int, float, float]:
+def _change(outcome: Floats, scaled: Floats) -> tuple[float, int, float, float]:
     """p-value, labels before the change, means before and after, of one worker's outcomes in time."""
     from scipy.special import kolmogorov
 
-    deviation = float(outcome.std()) if outcome.size >= FEWEST else 0.0
+    deviation = float(scaled.std()) if scaled.size >= FEWEST else 0.0
     if deviation < 1e-9:
         return 1.0, -1, np.nan, np.nan
-    sums = np.cumsum(outcome - outcome.mean())[:-1]
+    sums = np.cumsum(scaled - scaled.mean())[:-1]
     split = int(np.abs(sums).argmax()) + 1
-    statistic = abs(sums[split - 1]) / (deviation * np.sqrt(outcome.size))
+    statistic = abs(sums[split - 1]) / (deviation * np.sqrt(scaled.size))
     before, after = float(outcome[:split].mean()), float(outcome[split:].mean())
     return float(kolmogorov(statistic)), split, before, after
 
 
-def _relative(votes: Votes, outcome: Floats) -> Floats:
-    """[V]: the outcome less the mean of the item's other labels; the crowd's mean where there are none."""
+def _colleagues(votes: Votes, outcome: Floats) -> Floats:
+    """[V]: the mean outcome of the item's other labels, and some average ones added."""
+    crowd = float(np.clip(outcome.mean(), 0.01, 0.99)) if outcome.size else 0.5
     sums = np.bincount(votes.item, outcome, minlength=votes.items)[votes.item] - outcome
     others = np.bincount(votes.item, minlength=votes.items)[votes.item] - 1
-    crowd = outcome.mean() if outcome.size else 0.0
-    mean = np.divide(sums, others, out=np.full_like(outcome, crowd), where=others > 0)
-    relative: Floats = outcome - mean
-    return relative
+    mean: Floats = (sums + _AVERAGE_COLLEAGUES * crowd) / (others + _AVERAGE_COLLEAGUES)
+    return np.clip(mean, 1e-6, 1 - 1e-6)
 
 
 def _by_time(votes: Votes, made_at: Ints) -> tuple[Ints, Ints, Ints]:
