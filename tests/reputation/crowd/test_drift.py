@@ -47,6 +47,19 @@ def test_harder_items_later_are_no_change_of_anybody() -> None:
     assert plain.changed.mean() > 0.9
 
 
+def test_harder_items_later_are_seen_as_such_with_few_colleagues_on_an_item() -> None:
+    draw = np.random.default_rng(1)
+    items, workers, per_item = 4000, 200, 4
+    item = np.repeat(np.arange(items), per_item)
+    worker = np.concatenate([draw.permutation(workers)[:per_item] for _ in range(items)])
+    own = draw.beta(8, 2, size=workers)[worker]
+    skill = np.where(item < items // 2, 0.5 + own / 2, 0.2 + 0.6 * own)
+    truth = draw.integers(2, size=items)
+    answer = np.where(draw.random(item.size) < skill, truth[item], 1 - truth[item])
+    found = changes(Votes(item, worker, answer, items, workers, 2), np.eye(2)[truth], item, false_alarms=0.05)
+    assert found.changed.mean() <= 0.09
+
+
 def test_few_or_equal_outcomes_are_no_evidence_of_change() -> None:
     votes = Votes(np.arange(12), np.array([0] * 3 + [1] * 9), np.zeros(12, int), 12, 3, 2)
     found = changes(votes, np.tile([0.9, 0.1], (12, 1)), np.arange(12))
