@@ -9,7 +9,7 @@ from tests.reputation.conftest import Crowd, simulate
 
 
 def few_answers(seed: int) -> Crowd:
-    skills = np.full(30, 0.65)
+    skills = np.linspace(0.5, 0.9, 30)
     return simulate(items=400, workers=30, classes=3, per_item=3, skills=skills, seed=seed)
 
 
