@@ -29,7 +29,10 @@ from reputation.priors import ConfusionPrior
 from reputation.review import LabelFact, ReviewRules, Verdict, review
 from reputation.truth.dawid_skene import dawid_skene
 from reputation.truth.methods import METHODS
+from reputation.truth.one_coin import OneCoinRun, one_coin_sparse
+from reputation.truth.online import OnlineTruth, Reconciled
 from reputation.truth.run import Known, Method, States, TruthRun
+from reputation.truth.stream import Shard, read_parquet
 from reputation.votes import MajorityRun, Votes, majority_vote
 
 __all__ = [
@@ -48,9 +51,13 @@ __all__ = [
     "MajorityRun",
     "MeanParameters",
     "Method",
+    "OneCoinRun",
+    "OnlineTruth",
     "Parameters",
     "PaymentRule",
+    "Reconciled",
     "ReviewRules",
+    "Shard",
     "Skill",
     "States",
     "TruthRun",
@@ -64,9 +71,11 @@ __all__ = [
     "label_amounts",
     "majority_vote",
     "method_document",
+    "one_coin_sparse",
     "parameters_document",
     "parameters_from_document",
     "quantise",
+    "read_parquet",
     "review",
     "skill",
     "worker_totals",

@@ -67,28 +67,32 @@ def read_parquet(
     workers, classes = source.distinct(columns[1]), source.distinct(columns[2])
     if len(classes) < 2:
         raise ValueError(f"the column {columns[2]} has {len(classes)} classes, an answer needs at least 2")
-    numbers: dict[Any, int] = {}
+    items, joined = _gather(source, workers, classes, shard, shards)
+    votes = Votes(*joined, len(items), len(workers), len(classes), repeats)
+    return Shard(votes, tuple(items), tuple(workers), tuple(classes), shard, shards)
+
+
+def _gather(
+    source: _Source, workers: list[Any], classes: list[Any], shard: int, shards: int
+) -> tuple[list[Any], tuple[Any, Any, Any]]:
+    """The shard's items in ascending order, and its votes as frozen int32 indices."""
+    numbers: dict[Any, int] = {}  # in the order in which they are met
     parts: list[tuple[NDArray[np.int32], ...]] = [(np.empty(0, np.int32),) * 3]
-    for task, worker, label in source.rows(columns):
+    for task, worker, label in source.rows(source.columns):
         values, code = _distinct(task)
         mine = _shard_of(values, shards) == shard
-        found = np.array(
-            [numbers.setdefault(v, len(numbers)) if m else -1 for v, m in zip(values, mine, strict=True)],
-            dtype=np.int32,
-        )[code]
-        keep = found >= 0
-        indices = (_index(worker, workers), _index(label, classes))
-        parts.append((found[keep], *(index[keep] for index in indices)))
+        found = [numbers.setdefault(v, len(numbers)) if m else -1 for v, m in zip(values, mine, strict=True)]
+        item = np.array(found, dtype=np.int32)[code]
+        keep = item >= 0
+        parts.append((item[keep], _index(worker, workers)[keep], _index(label, classes)[keep]))
     items = sorted(numbers)
     rank = np.empty(len(items), dtype=np.int32)
     rank[np.array([numbers[name] for name in items], dtype=np.int64)] = np.arange(len(items), dtype=np.int32)
-    joined = [np.concatenate(column) for column in zip(*parts, strict=True)]
-    joined[0] = rank[joined[0]]
-    for array in joined:
+    item, worker, answer = (np.concatenate(column) for column in zip(*parts, strict=True))
+    item = rank[item]
+    for array in (item, worker, answer):
         array.setflags(write=False)
-    item, worker, answer = joined
-    votes = Votes(item, worker, answer, len(items), len(workers), len(classes), repeats)
-    return Shard(votes, tuple(items), tuple(workers), tuple(classes), shard, shards)
+    return items, (item, worker, answer)
 
 
 @dataclass(frozen=True)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -89,8 +89,8 @@ def subtypes(
     "Exploiting Worker Correlation for Label Aggregation in Crowdsourcing", ICML 2019).
 
     Workers' answers are independent only within a subtype of a class. The subtypes begin at random, so the
-    fit with the best evidence lower bound of some restarts is taken, as in the paper. Which item begins where
-    depends on its index: unlike with the other methods, renumbered items may end in another optimum.
+    fit with the best lower bound of some is taken, as in the paper. Which item begins where depends on its
+    index: unlike with the other methods, renumbered items may end elsewhere.
 
     Args:
         model: hyperparameters; the paper's when None, with three subtypes instead of ten.
@@ -102,10 +102,9 @@ def subtypes(
     """
     if restarts < 1:
         raise ValueError("at least one start is needed")
-    base = model or Subtypes()
     runs = (
         infer(
-            Subtypes(base.copies, base.concentration, base.correct, base.wrong, base.prevalence, seed + n),
+            replace(model or Subtypes(), seed=seed + n),
             votes,
             known=known,
             tolerance_ppm=tolerance_ppm,

@@ -62,14 +62,11 @@ def crowd(labels: int, order: str = "arrival") -> tuple[Columns, int, int]:
 
 def fit(labels: int, model_name: str, order: str = "arrival") -> dict[str, float]:
     """Seconds of processor time of each part; bytes a label above the input at the peak."""
-    import torch
-
     from reputation.truth.core import Layout
     from reputation.truth.hierarchical import hierarchical
     from reputation.truth.latent import climb
     from reputation.truth.sharded import MODELS
 
-    torch.set_num_threads(1)
     hierarchical(Votes(np.arange(2), np.arange(2), np.arange(2), 2, 2, CLASSES))  # loads what is loaded once
     columns, items, workers = crowd(labels, order)
     model = MODELS[model_name]()[0]
@@ -77,14 +74,13 @@ def fit(labels: int, model_name: str, order: str = "arrival") -> dict[str, float
     began = time.process_time()
     votes = Votes(*columns, items, workers, CLASSES)  # type: ignore[arg-type]
     checked = time.process_time()
-    with torch.inference_mode():
-        layout = Layout.of(votes)
-        indexed = time.process_time()
-        climb(model, layout, -1.0, 1)
-        one = time.process_time()
-        course = climb(model, layout, -1.0, 1 + ITERATIONS)
-        many = time.process_time()
-        posterior = layout.posterior(course.fit.table(), course.fit.log_prevalence)
+    layout = Layout.of(votes)
+    indexed = time.process_time()
+    climb(model, layout, -1.0, 1)
+    one = time.process_time()
+    course = climb(model, layout, -1.0, 1 + ITERATIONS)
+    many = time.process_time()
+    posterior = layout.posterior(course.fit.table(), course.fit.log_prevalence)
     ended = time.process_time()
     right = float((posterior.argmax(axis=1) == np.arange(items) % CLASSES).mean())
     return {
