@@ -155,7 +155,7 @@ def _change(outcome: Floats, scaled: Floats) -> tuple[float, int, float, float]:
 
 
 def _colleagues(votes: Votes, outcome: Floats, made_at: Ints) -> Floats:
-    """[V]: the mean outcome of the item's other labels, drawn to that of all labels made at about that time."""
+    """[V]: the mean outcome of the item's other labels, drawn to that of all labels of about that time."""
     sums = np.bincount(votes.item, outcome, minlength=votes.items)[votes.item] - outcome
     others = np.bincount(votes.item, minlength=votes.items)[votes.item] - 1
     mean = (sums + _CONTEMPORARIES * _moving_mean(votes, outcome, made_at)) / (others + _CONTEMPORARIES)

@@ -10,7 +10,8 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from itertools import combinations, permutations
+from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -24,6 +25,14 @@ if TYPE_CHECKING:
 
 _QUANTILES = 200
 _FOLDS = 5
+_SHAPE_COLUMNS = 2  # degree and rarity, the last ones of the inputs
+Kind = Literal["profiles", "colleagues", "neighbours' labels"]
+EVIDENCE: tuple[Kind, ...] = ("profiles", "colleagues", "neighbours' labels")
+_SAID: dict[Kind, str] = {
+    "profiles": "The profiles of the worker and those it works with",
+    "colleagues": "The number of colleagues and how busy they are",
+    "neighbours' labels": "The known labels of those it works with",
+}
 Progress = Callable[[str, int, float], None]
 
 
@@ -131,6 +140,28 @@ class Screening:
 
 
 @dataclass(frozen=True, eq=False)
+class Contributions:
+    """What each kind of `EVIDENCE` adds to the log-odds of being banned.
+
+    Attributes:
+        start: [W] the log-odds without any evidence.
+        parts: [W, 3] what the kinds add, in the order of `EVIDENCE`; with the start they sum to the log-odds.
+    """
+
+    start: Floats
+    parts: Floats
+
+    def reasons(self, worker: int) -> tuple[str, ...]:
+        """Sentences for one worker, the weightiest evidence first."""
+        order = np.argsort(-np.abs(self.parts[worker]), kind="stable")
+        return tuple(
+            f"{_SAID[EVIDENCE[kind]]} {'speak against' if self.parts[worker, kind] > 0 else 'speak for'} "
+            f"this worker: {self.parts[worker, kind]:+.2f} log-odds of being banned."
+            for kind in order.tolist()
+        )
+
+
+@dataclass(frozen=True, eq=False)
 class Screener:
     """Trained networks."""
 
@@ -146,25 +177,57 @@ class Screener:
         Raises:
             ValueError: profiles of another shape, or labelled workers that are not there.
         """
+        return Screening(self._whole(profiles, graph, labelled, EVIDENCE))
+
+    def contributions(self, profiles: Floats, graph: Graph, labelled: Labelled) -> Contributions:
+        """What moved each worker's log-odds: Shapley values of the kinds of evidence (Shapley 1953).
+
+        A kind that is left out has its mean in place of every value, for all workers. Each kind's part is the
+        mean of what it adds over all orders in which the kinds can be added, so with the start the parts sum
+        to the log-odds exactly. Costs eight screenings.
+
+        Raises:
+            ValueError: as `screen`.
+        """
+        scores = {
+            kept: self._whole(profiles, graph, labelled, kept)
+            for count in range(len(EVIDENCE) + 1)
+            for kept in combinations(EVIDENCE, count)
+        }
+        orders = list(permutations(EVIDENCE))
+        parts = np.zeros((graph.workers, len(EVIDENCE)))
+        for order in orders:
+            for position, kind in enumerate(order):
+                with_it, without = (
+                    tuple(one for one in EVIDENCE if one in order[:end]) for end in (position + 1, position)
+                )
+                parts[:, EVIDENCE.index(kind)] += scores[with_it] - scores[without]
+        return Contributions(scores[()], parts / len(orders))
+
+    def _whole(self, profiles: Floats, graph: Graph, labelled: Labelled, kept: tuple[Kind, ...]) -> Floats:
+        """[W] log-odds from the kept kinds of evidence, labelled workers without their own fold's labels."""
         import torch
 
         _check(profiles, graph, labelled, self.scaling.quantiles.shape[1])
         sums = Sums.of(graph)
-        inputs = torch.from_numpy(self.scaling.inputs(profiles, graph).astype(np.float32))
-        found = self._log_odds(inputs, sums, labelled)
+        columns = self.scaling.inputs(profiles, graph).astype(np.float32)
+        columns[:, :-_SHAPE_COLUMNS] *= "profiles" in kept
+        columns[:, -_SHAPE_COLUMNS:] *= "colleagues" in kept
+        inputs, heard = torch.from_numpy(columns), "neighbours' labels" in kept
+        found = self._log_odds(inputs, sums, labelled, heard)
         fold = np.arange(labelled.worker.size) % _FOLDS
         order = np.argsort(labelled.worker, kind="stable")
-        for hidden in range(min(_FOLDS, order.size)):
+        for hidden in range(min(_FOLDS, order.size) if heard else 0):
             own, others = np.sort(order[fold == hidden]), np.sort(order[fold != hidden])
             place = labelled.worker[own]
-            found[place] = self._log_odds(inputs, sums, labelled.part(others))[place]
-        return Screening(found)
+            found[place] = self._log_odds(inputs, sums, labelled.part(others), heard)[place]
+        return found
 
-    def _log_odds(self, inputs: Tensor, sums: Sums, labelled: Labelled) -> Floats:
+    def _log_odds(self, inputs: Tensor, sums: Sums, labelled: Labelled, heard: bool) -> Floats:
         import torch
 
         with torch.inference_mode():
-            labels = label_features(sums, labelled.worker, labelled.banned.astype(np.float64))
+            labels = label_features(sums, labelled.worker, labelled.banned.astype(np.float64)) * heard
             whole = torch.cat([inputs, labels], dim=1)
             found = torch.stack([net(whole, sums) for net in self.networks]).double().mean(0)
         return np.array(found.numpy())

@@ -135,6 +135,21 @@ def test_workers_without_neighbours_are_screened_by_their_profiles() -> None:
     assert area_under_curve(found.log_odds[100:], banned[100:]) > 0.85
 
 
+def test_contributions_sum_to_the_log_odds_and_name_what_decides() -> None:
+    profiles, graph, banned = planted(10)
+    known = np.arange(0, 240, 2)
+    labelled = Labelled(known, banned[known])
+    screener = train(profiles, graph, labelled, training=SMALL)
+    found = screener.contributions(profiles, graph, labelled)
+    whole = screener.screen(profiles, graph, labelled).log_odds
+    np.testing.assert_allclose(found.start + found.parts.sum(axis=1), whole, atol=1e-9)
+    # Profiles are noise here; neighbours' labels are what there is to know.
+    assert found.parts.std(axis=0).argmax() == 2
+    worst = int(whole.argmax())
+    assert found.reasons(worst)[0].startswith("The known labels of those it works with speak against")
+    assert len(found.reasons(worst)) == 3
+
+
 def test_what_does_not_fit_is_refused() -> None:
     profiles, graph, banned = planted(9)
     labelled = Labelled(np.arange(10), banned[:10])
