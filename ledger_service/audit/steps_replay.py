@@ -17,9 +17,10 @@ from ledger_service.errors import BadSignature
 from ledger_service.judging import Crowd
 from ledger_service.log.receipts import check_statement
 from ledger_service.signing import SIGNATURE_BYTES
-from ledger_service.specification import Specification
+from ledger_service.specification import MAX_PARAMETERS, Specification
 
-MAX_PARAMETERS = 1 << 26
+# How many times as many parameters as the service admits are repeated here.
+_SLACK = 16
 _RUN_FAULTS = (ValueError, TypeError, KeyError, AttributeError, OverflowError)
 
 
@@ -137,8 +138,9 @@ def check_run(
     crowd = judging.crowd(facts.before(row.entry.log_size), spec)
     if row.entry.labels != len(crowd.votes):
         raise mismatch(row, "labels that the run read", len(crowd.votes), row.entry.labels)
-    if crowd.votes.workers * crowd.votes.classes**2 > MAX_PARAMETERS:
-        raise NotChecked(f"the run at entry {row.index} has more than {MAX_PARAMETERS} parameters")
+    largest = _SLACK * MAX_PARAMETERS[spec.method]
+    if crowd.votes.workers * crowd.votes.classes**2 > largest:
+        raise NotChecked(f"the run at entry {row.index} has more than {largest} parameters for each matrix")
     document = openings.document(row, "parameters", row.entry.parameters)
     truths = [truth for truth in rows.truths if truth.entry.run == row.leaf]
     if not len(crowd.votes):

@@ -297,6 +297,7 @@ class Builder:
         found = self._committed(crowd.votes) if len(crowd.votes) else None
         parameters = found.parameters if found else None
         document = reputation.parameters_document(self.method, parameters, crowd.workers)
+        document = self.change("document", document)
         struct = entries.InferenceRun(
             campaign=self.campaign,
             log_size=len(self.tree),

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from ledger_service import specification
-from ledger_service.audit import source, steps_replay
+from ledger_service.audit import source
 from ledger_service.audit.auditor import audit
 from ledger_service.audit.source import DirSource
 from tests.audit.builder import Builder, show
@@ -49,7 +49,6 @@ def test_the_largest_campaign_of_any_schema_can_be_audited(classes: int) -> None
     line = 2_000 + workers * (len('"":[],') + 42 + classes * row) + row
     assert line <= source.MAX_LINE_BYTES
     assert line <= source.MAX_JSON_BYTES
-    assert workers * classes**2 <= steps_replay.MAX_PARAMETERS
 
 
 def _most_digits(numbers: int, total: int) -> int:
@@ -69,7 +68,6 @@ def test_so_can_the_largest_of_the_default_method(classes: int) -> None:
         line += workers * (_most_digits(numbers, answered) + numbers + names)
         line += states * (len(str(specification.MAX_ITEMS * PPM)) + 1)
     assert line <= source.MAX_LINE_BYTES
-    assert workers * classes**2 <= steps_replay.MAX_PARAMETERS
 
 
 def test_the_longest_row_is_as_long_as_is_said() -> None:

@@ -395,3 +395,31 @@ def test_a_run_that_ends_elsewhere_is_named(honest: Builder) -> None:
         check(row, honest.spec, honest.crowd, elsewhere)
     assert caught.value.entry == 7
     assert int(caught.value.found) >= 49_000
+
+
+def nothing(*_: Any) -> dict[str, str]:
+    return {"label": "neither"}
+
+
+@pytest.mark.parametrize("method", reputation.COMMITTED_METHODS)
+def test_a_run_that_had_no_votes_passes(method: str, tmp_path: Path) -> None:
+    made = Builder(changes={"answer": nothing}, method=method)
+    report = audit(DirSource(made.save(tmp_path)), pins=pins(made))
+    assert {step.name for step in report.steps if step.status is not Status.PASSED} == {"chain"}
+
+
+@pytest.mark.parametrize(
+    ("changes", "words"),
+    [
+        ({"run": more(0, iterations=1)}, "iterations and residual without votes"),
+        ({"run": more(0, residual=1)}, "iterations and residual without votes"),
+        ({"document": lambda it, _: it | {"members": [{}]}}, "parameters without votes"),
+    ],
+)
+def test_a_run_that_had_no_votes_says_that_it_found_nothing(
+    changes: dict[str, Change], words: str, audited: Audited
+) -> None:
+    report = audited({"answer": nothing, **changes})
+    step = next(step for step in report.steps if step.status is Status.FAILED)
+    assert step.name == "inference"
+    assert words in step.detail
