@@ -78,7 +78,7 @@ def test_the_order_of_answers_changes_no_bit(crowd: Numbers, scale: Scale, rando
     assert runs[0].bound == runs[1].bound
 
 
-@pytest.mark.parametrize("unit", [0.001, 1000.0])
+@pytest.mark.parametrize("unit", [1e-200, 1e200])
 def test_another_unit_gives_the_same_answer_in_that_unit(unit: float) -> None:
     crowd, _, _ = planted("affine")
     other = Numbers(crowd.item, crowd.worker, crowd.value * unit, crowd.items, crowd.workers)
