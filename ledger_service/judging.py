@@ -54,6 +54,24 @@ def crowd(facts: Sequence[reputation.LabelFact], spec: Specification) -> Crowd:
     return Crowd(votes, tuple(items), tuple(workers))
 
 
+def suspicion(crowd: Crowd, gold: Mapping[bytes, int]) -> str | None:
+    """Why a campaign must not be settled by its crowd's answers; None where it may be.
+
+    Held where some of the workers answer as one, could turn the result, and no gold tells which side is right
+    (`reputation.attacks.settle_allowed`).
+    """
+    if not len(crowd.votes):
+        return None
+    from reputation.attacks import settle_allowed
+    from reputation.truth.run import Known
+
+    place = {item: position for position, item in enumerate(crowd.items)}
+    known = sorted((place[item], answer) for item, answer in gold.items() if item in place)
+    pairs = np.array(known, dtype=np.int64).reshape(-1, 2)
+    verdict = settle_allowed(crowd.votes, Known(pairs[:, 0], pairs[:, 1]))
+    return None if verdict.allowed else verdict.reason
+
+
 def pay(
     facts: Sequence[reputation.LabelFact],
     verdicts: Sequence[reputation.Verdict],

@@ -10,7 +10,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from reputation.attacks.rings import Ring, RingSearch, find_rings
+from reputation.attacks.rings import RingSearch, find_rings
+from reputation.attacks.spam import SpamFigures, spam_figures
 from reputation.attacks.tables import Flags, Floats
 from reputation.truth.run import Known
 from reputation.votes import PPM, Ints, Votes
@@ -18,6 +19,7 @@ from reputation.votes import PPM, Ints, Votes
 CLEAR_GAIN = 20.0  # nats; honest crowds of the benches stay below 10
 TURNS_PPM = 50_000  # items that the ring could decide
 LEAST_GOLD = 10
+AGAINST = 1e-3  # chance that anybody of the crowd is so far below guessing
 _SURE = float(np.log(99))  # nats, 99 to 1
 
 
@@ -64,15 +66,18 @@ def settle_allowed(
     """
     search = search or find_rings(votes, known)
     harmful = [ring for ring in search.rings if ring.gain >= CLEAR_GAIN]
-    member = np.zeros(votes.workers, dtype=bool)
+    spam = spam_figures(votes, search.posterior)
+    member = _contrary(spam, votes.classes)
     for ring in harmful:
         member[ring.workers] = True
     share = _ppm(int(member[votes.worker].sum()), len(votes))
     items = _decided_ppm(votes, member)
     workers = np.flatnonzero(member)
-    if not harmful or items < TURNS_PPM:
+    if workers.size < 2 or items < TURNS_PPM:
         return SettleVerdict(True, _fine(workers), workers, share, items, 0, None, search.posterior)
-    needed, apart = _gold_needed(votes, member, harmful[0])
+    needed, apart = _gold_needed(
+        votes, member, float(spam.accuracy[~member].mean()) if not member.all() else 0.5
+    )
     sides = _by_gold(votes, member, known)
     if sides is not None and sides[2] >= _SURE:
         reason = (
@@ -86,6 +91,21 @@ def settle_allowed(
     )
     right = None if sides is None else sides[:2]
     return SettleVerdict(False, reason, workers, share, items, needed, right, search.posterior)
+
+
+def _contrary(spam: SpamFigures, classes: int) -> Flags:
+    """[W] who is right so rarely that guessing would not explain it: the other camp, whichever is right.
+
+    A ring whose common answer follows from the true one, always the next class say, looks to any model of
+    confusion matrices like workers who know the truth and rename it; so it is told by this, not by its gain.
+    """
+    from scipy.stats import binom
+
+    raw = (
+        spam.accuracy * (spam.labels + 5.0) - 5.0 * spam.crowd_accuracy
+    )  # without the drawing to the crowd's
+    chance = binom.cdf(np.round(np.maximum(raw, 0.0)), spam.labels, 1 / classes)
+    return np.asarray((spam.labels > 0) & (chance * spam.labels.size < AGAINST))
 
 
 def _ppm(part: int, whole: int) -> int:
@@ -126,12 +146,12 @@ def _sides(votes: Votes, member: Flags) -> tuple[Ints, Ints, Flags]:
     return ours.argmax(axis=1), theirs.argmax(axis=1), both & (ours.argmax(axis=1) != theirs.argmax(axis=1))
 
 
-def _gold_needed(votes: Votes, member: Flags, ring: Ring) -> tuple[int, float]:
+def _gold_needed(votes: Votes, member: Flags, honest: float) -> tuple[int, float]:
     """How many random items have to be known (Wald's test at 99 to 1), and how often the sides differ."""
     _, _, apart = _sides(votes, member)
     touched = np.unique(votes.item[member[votes.worker]]).size
     share = float(apart.sum()) / max(np.unique(votes.item).size, 1)
-    right = float(np.clip(ring.honest_rate, 0.6, 0.98))
+    right = float(np.clip(honest, 0.6, 0.98))
     each = (2 * right - 1) * np.log(right / (1 - right))
     needed = int(np.ceil(_SURE / each / max(share, 1e-3)))
     return max(LEAST_GOLD, needed), float(apart.sum()) / max(touched, 1)
