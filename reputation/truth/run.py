@@ -99,6 +99,7 @@ class Method(Protocol):
         self,
         votes: Votes,
         *,
+        known: Known | None = None,
         tolerance_ppm: int = TOLERANCE_PPM,
         max_iterations: int = MAX_ITERATIONS,
         device: str = "cpu",

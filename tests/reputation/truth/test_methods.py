@@ -82,7 +82,7 @@ def test_a_rerun_and_another_order_of_votes_give_the_same_bits(name: str) -> Non
 def test_known_items_are_certain_and_teach_about_their_workers(name: str) -> None:
     truth = SIMULATED.truth
     known = Known(np.arange(60), truth[:60])
-    free, taught = METHODS[name](CROWD), METHODS[name](CROWD, known=known)  # type: ignore[call-arg]
+    free, taught = METHODS[name](CROWD), METHODS[name](CROWD, known=known)
     assert taught.posterior[np.arange(60), truth[:60]] == pytest.approx(np.ones(60))
     assert not np.array_equal(taught.confusion, free.confusion)
     right = [(run.posterior[60:].argmax(axis=1) == truth[60:]).mean() for run in (free, taught)]
@@ -92,7 +92,7 @@ def test_known_items_are_certain_and_teach_about_their_workers(name: str) -> Non
 @pytest.mark.parametrize("name", STEADY)
 def test_a_known_item_needs_no_votes(name: str) -> None:
     crowd = Votes(CROWD.item, CROWD.worker, CROWD.answer, 251, 15, 3)
-    run = METHODS[name](crowd, known=Known(np.array([250]), np.array([2])))  # type: ignore[call-arg]
+    run = METHODS[name](crowd, known=Known(np.array([250]), np.array([2])))
     assert run.posterior[250].tolist() == [0, 0, 1]
 
 
