@@ -67,10 +67,7 @@ def timing_figures(
     order = np.lexsort((made_at, worker))
     who, when = worker[order], made_at[order].astype(np.float64)
     spent = _gaps(who, when) if duration is None else duration[order].astype(np.float64)
-    counted = np.isfinite(spent)
-    if counted.any():
-        usual = np.median(np.maximum(spent[counted], 0.5))
-        counted &= np.nan_to_num(spent, nan=np.inf) <= _PAUSE * usual
+    counted = _work(spent)
     logs, owner = np.log(np.maximum(spent[counted], 0.5)), who[counted]
     gaps = np.bincount(owner, minlength=workers).astype(np.int64)
     medians = _medians(logs, owner, workers)
@@ -94,6 +91,15 @@ def _check(worker: Ints, made_at: Floats, duration: Floats | None, window: float
         raise ValueError("durations are finite and not negative")
     if not window > 0:
         raise ValueError("the window has to be longer than nothing")
+
+
+def _work(spent: Floats) -> NDArray[np.bool_]:
+    """Which of the times are known, and no pauses."""
+    known = np.isfinite(spent)
+    if not known.any():
+        return known
+    usual = np.median(np.maximum(spent[known], 0.5))
+    return np.asarray(known & (np.nan_to_num(spent, nan=np.inf) <= _PAUSE * usual))
 
 
 def _gaps(who: Ints, when: Floats) -> Floats:
