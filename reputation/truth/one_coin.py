@@ -14,20 +14,19 @@ from reputation.votes import PPM, Ints, Votes
 
 _CORRECT, _WRONG = 4.0, 1.0  # pseudo-labels per worker in the community's skill
 _STRENGTH = 2.0  # labels' worth that the community weighs in a worker's skill
-_CLASS = 1.0  # pseudo-items per class
 
 
 @dataclass(frozen=True, eq=False)
 class OneCoinRun:
     """What the sparse form found. An item's candidates are the classes that somebody answered, and the one
-    that is known; all other classes together have what is left of its probability, by their prevalence.
+    that is known; all other classes together have what is left of its probability, in equal parts.
 
     Attributes:
         item, answer: [P] int64, the candidates, in order of (item, answer).
         probability: [P] float64, of each candidate.
         rest: [I] float64, of all other classes together.
         skill: [W] float64, P(right).
-        prevalence: [K] float64, sums to 1.
+        prevalence: [K] float64, the same for all classes.
         log_likelihood: of the votes, in nats, after each iteration.
         iterations, movement_ppm, converged: as in `TruthRun`.
     """
@@ -45,7 +44,7 @@ class OneCoinRun:
 
     def best(self) -> tuple[Ints, Floats]:
         """Each item's most probable candidate and its probability, [I]: the lowest class where they are
-        equal, and the most prevalent class where an item has no candidate."""
+        equal, and class 0 where an item has no candidate."""
         answer = np.full(self.rest.size, int(self.prevalence.argmax()), dtype=np.int64)
         probability = np.full(self.rest.size, float(self.prevalence.max()))
         order = np.lexsort((-self.answer, self.probability, self.item))  # the last one of an item wins
@@ -102,7 +101,9 @@ def one_coin_sparse(
 
     P(answer | class) is a worker's skill where they are equal, and (1 - skill) / (K - 1) elsewhere (Zhang,
     Chen, Zhou & Jordan, "Spectral methods meet EM", NIPS 2014, section 2); skills are drawn around the
-    community's. So all classes that nobody answered to an item are alike in its evidence, and kept as one.
+    community's. All classes are taken for equally likely: were their prevalence learned, a class that workers
+    prefer would draw ever more items to itself, and nothing in this model could say that it is the workers.
+    So all classes that nobody answered to an item are alike, and kept as one.
 
     Raises:
         ValueError: no votes, a limit below 1, or known items that do not fit.
@@ -113,18 +114,15 @@ def one_coin_sparse(
     shares[candidates.clamp] = 0
     total = candidates.per_item(shares)[candidates.item]
     first = np.where(total > 0, shares / np.maximum(total, 1), ~candidates.clamp)
-    rest = np.where(candidates.per_item(first) > 0, 0.0, 1.0)
     prevalence = np.full(votes.classes, 1 / votes.classes)
-    skill, prevalence = _maximise(candidates, first, rest, prevalence)
+    skill = _maximise(candidates, first)
     trace: list[float] = []
     movement = np.inf
     while len(trace) < max_iterations and movement * PPM > tolerance_ppm:
         probability, rest, likelihood = _expect(candidates, skill, prevalence)
         trace.append(likelihood)
-        before = skill, prevalence
-        skill, prevalence = _maximise(candidates, probability, rest, prevalence)
-        pairs = zip(before, (skill, prevalence), strict=True)
-        movement = max(float(np.abs(new - old).max()) for old, new in pairs)
+        before, skill = skill, _maximise(candidates, probability)
+        movement = float(np.abs(skill - before).max())
     probability, rest, _ = _expect(candidates, skill, prevalence)
     course = (tuple(trace), len(trace), movement * PPM, movement * PPM <= tolerance_ppm)
     return OneCoinRun(candidates.item, candidates.answer, probability, rest, skill, prevalence, *course)
@@ -148,22 +146,14 @@ def _expect(candidates: _Candidates, skill: Floats, prevalence: Floats) -> tuple
     return weight / total[candidates.item], others / total, likelihood
 
 
-def _maximise(
-    candidates: _Candidates, probability: Floats, rest: Floats, prevalence: Floats
-) -> tuple[Floats, Floats]:
-    """Skills around the community's, and the classes' prevalence."""
+def _maximise(candidates: _Candidates, probability: Floats) -> Floats:
+    """Skills around the community's, [W]."""
     right = np.bincount(candidates.worker, probability[candidates.pair], candidates.workers)
     labels = np.bincount(candidates.worker, minlength=candidates.workers)
     pseudo = _CORRECT * candidates.workers
     community = (right.sum() + pseudo) / (labels.sum() + pseudo + _WRONG * candidates.workers)
-    skill = (right + _STRENGTH * community) / (labels + _STRENGTH)
-    # An item's rest falls to the classes that are no candidates of it, by their prevalence.
-    left = np.maximum(1 - candidates.per_item(prevalence[candidates.answer]), 1e-300)
-    share = rest / left
-    counts = np.bincount(candidates.answer, probability, candidates.classes)
-    taken = np.bincount(candidates.answer, share[candidates.item], candidates.classes)
-    counts = counts + prevalence * np.maximum(share.sum() - taken, 0.0) + _CLASS
-    return skill, counts / counts.sum()
+    skill: Floats = (right + _STRENGTH * community) / (labels + _STRENGTH)
+    return skill
 
 
 def one_coin(

@@ -28,7 +28,7 @@ def naive(crowd: Votes, steps: int) -> tuple[plain.Array, plain.Array, plain.Arr
         np.add.at(right, crowd.worker, posterior[crowd.item, crowd.answer])
         community = (right.sum() + 4 * crowd.workers) / (labels.sum() + 5 * crowd.workers)
         skill = (right + 2 * community) / (labels + 2)
-        prevalence = (posterior.sum(axis=0) + 1) / (crowd.items + k)
+        prevalence = np.full(k, 1 / k)
         if step == steps + 1:
             break
         joint = np.tile(np.log(prevalence), (crowd.items, 1))
