@@ -8,7 +8,6 @@ crowds of means over the seeds.
 from __future__ import annotations
 
 import argparse
-import os
 import zlib
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -18,13 +17,12 @@ import numpy as np
 
 from reputation.attacks.suspicion import suspicions
 from reputation.attacks.verdict import settle_allowed
-from reputation.files import place_known, read_known, read_labels
 from reputation.truth.hierarchical import hierarchical
 from reputation.truth.run import Floats, Known
 from reputation.votes import Ints, Votes
 from scripts.benches.report import Bar, Row
+from scripts.benches.truth.crowds import read_crowd
 from scripts.benches.truth.injected import Attacked, area_under_curve, inject, right_answers
-from scripts.programs import Stop
 
 CROWDS = ("bluebirds", "rte", "temp", "sp", "sp_amt", "mozafari", "dog", "face")
 BARS = {"random": 0.955, "constant": 0.985, "ring": 0.956, "coin ring": 0.956, "camouflage": 0.745}
@@ -44,31 +42,26 @@ class Crowd:
     truth: Ints
     right: Ints
 
+    @classmethod
+    def read(cls, data: Path, name: str) -> Crowd:
+        """A crowd of ../shared/data.
+
+        Raises:
+            Stop: it is not there.
+        """
+        read = read_crowd(data, name)
+        right = right_answers(read.votes, read.item, read.truth)
+        return cls(name, read.votes, read.item, read.truth, right)
+
 
 def rows(arguments: argparse.Namespace, say: Say) -> list[Row]:
     """Every attack at 20 %, rings at 40 % with and without gold, and the verdict on untouched crowds."""
-    crowds = [read(name) for name in CROWDS]
+    crowds = [Crowd.read(arguments.data, name) for name in CROWDS]
     seeds = int(getattr(arguments, "seeds", None) or SEEDS)
     made = [row for kind in (*BARS, *UNBARRED) for row in _detection(kind, crowds, seeds, say)]
     for kind in ("ring", "coin ring", "loose ring"):
         made += _majority(kind, crowds, seeds, say)
     return [*made, *_verdicts(crowds, say), *_calibration(crowds, say)]
-
-
-def read(name: str) -> Crowd:
-    """A crowd of ../shared/data.
-
-    Raises:
-        Stop: it is not there.
-    """
-    beside = Path(__file__).resolve().parents[3].parent / "shared"
-    folder = Path(os.environ.get("CROWDLEDGER_SHARED", beside)) / "data" / name
-    if not (folder / "labels.csv").is_file():
-        raise Stop(f"the crowd {name} is not at {folder} (CROWDLEDGER_SHARED names the folder above data)")
-    file = read_labels(folder / "labels.csv")
-    known, _ = place_known(read_known(folder / "truth.csv"), file)
-    right = right_answers(file.votes, known.item, known.answer)
-    return Crowd(name, file.votes, known.item, known.answer, right)
 
 
 def _detection(kind: str, crowds: list[Crowd], seeds: int, say: Say) -> Iterator[Row]:
