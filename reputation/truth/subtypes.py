@@ -92,11 +92,10 @@ def subtypes(
     fit with the best lower bound of some is taken, as in the paper. Which item begins where depends on its
     index: unlike with the other methods, renumbered items may end elsewhere.
 
-    Args:
+    Args, beside those of `hierarchical`:
         model: hyperparameters; the paper's when None, with three subtypes instead of ten.
         restarts: fits from different random subtypes.
         seed: of the first of them; the others follow.
-        votes, known, tolerance_ppm, max_iterations, device: as in `hierarchical`.
     Raises:
         ValueError: as in `hierarchical`, or no restart.
     """
