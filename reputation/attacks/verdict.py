@@ -113,13 +113,13 @@ def _ppm(part: int, whole: int) -> int:
 
 
 def _side(workers: Ints) -> str:
-    return f"{workers.size} workers"
+    return f"{workers.size} worker{'s' * (workers.size != 1)}"
 
 
 def _fine(workers: Ints) -> str:
     if not workers.size:
         return "no ring is suspected"
-    return f"{_side(workers)} answer as one, too few to decide the result"
+    return f"{_side(workers)} answer as one or against all others, too few to decide the result"
 
 
 def _tally(votes: Votes, kept: Flags) -> Ints:
