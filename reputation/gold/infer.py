@@ -100,7 +100,7 @@ def infer(
     """
     if method != DEFAULT and method not in METHODS:
         raise ValueError(f"there is no method {method!r}: {', '.join((DEFAULT, *METHODS))}")
-    known = gold if gold is not None and gold.item.size else None
+    known = _by_item(gold) if gold is not None and gold.item.size else None
     if known is not None:
         known.check(votes)
     steps = _Steps(progress, ROUNDS * (features is not None) + _fits(known))
@@ -114,6 +114,12 @@ def infer(
     else:
         inference = _with_gold(joined, known, method, seed, device, steps)
     return replace(inference, notes=(*notes, *inference.notes))
+
+
+def _by_item(gold: Known) -> Known:
+    """The same gold in the order of its items: folds are cut by place, and must not depend on how it came."""
+    order = np.argsort(gold.item)
+    return Known(gold.item[order], gold.answer[order])
 
 
 class _Steps:
