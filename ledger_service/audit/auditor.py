@@ -202,7 +202,7 @@ class _Audit:
         gold = {item: spec.answer_index(opening.content) for item, opening in openings.gold.items()}
         known = {item: answer for item, answer in gold.items() if answer is not None}
         for replay in list((case.runs or {}).values())[-1:]:
-            reason = judging.suspicion(replay.crowd, known)
+            reason = judging.suspicion(replay.crowd, known, replay.truth)
             if reason is not None:
                 stands = "settled all the same" if case.rows.settlements else "held"
                 self.notes.append(f"{case.name} is {stands}: {reason}")

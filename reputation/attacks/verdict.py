@@ -1,7 +1,8 @@
 """Whether a crowd may be paid by its own answers: not when a ring could have made the majority.
 
 Without known answers nothing tells a coordinated majority from an honest one for certain. So where two camps
-are found and one could turn the result, the answer is no, until gold tells which side is right.
+are found and one could turn the result, the answer is no, until gold tells which side is right, and what is
+to be paid by follows that side.
 """
 
 from __future__ import annotations
@@ -21,6 +22,8 @@ TURNS_PPM = 50_000  # items that the ring could decide
 LEAST_GOLD = 10
 AGAINST = 1e-3  # chance that anybody of the crowd is so far below guessing
 _SURE = float(np.log(99))  # nats, 99 to 1
+_CLEAR_LEAD = 5  # known items by which one side leads: 3^5 to 1 where each speaks 3 to 1, more than 99 to 1
+_MOST_REFUTED = 10  # the answers follow the refuted side on at most one in so many of the items in dispute
 
 
 @dataclass(frozen=True, eq=False)
@@ -28,7 +31,8 @@ class SettleVerdict:
     """Whether inference may be trusted with the money.
 
     Attributes:
-        allowed: no ring that could turn the majority is suspected, or gold has decided between the sides.
+        allowed: no ring that could turn the majority is suspected, or gold has decided between the sides and
+            the answers to be settled follow the side that it chose; and gold does not refute those answers.
         reason: one sentence for requester and operator.
         workers: indices of the suspected members, ascending.
         label_share_ppm: their share of all labels.
@@ -52,45 +56,86 @@ class SettleVerdict:
 
 
 def settle_allowed(
-    votes: Votes, known: Known | None = None, *, search: RingSearch | None = None
+    votes: Votes,
+    known: Known | None = None,
+    *,
+    answers: Ints | None = None,
+    search: RingSearch | None = None,
 ) -> SettleVerdict:
     """Judge whether a campaign may be settled by inference from these votes.
+
+    Gold alone opens nothing: inference that has not seen it may still say what the refuted side says. With
+    gold, all of these have to hold, counted in whole items:
+
+    1. Answers right on R of the G known items: (R + 5) x votes on them >= G x right votes among those; so
+       they are not clearly worse than one voter taken at random.
+    2. Where a ring could turn the majority, gold agrees with one side on at least 5 items more than with the
+       other, among those where the two sides differ.
+    3. There the answers are right at least half as often as both sides together: nearer to the better one.
+    4. Of all items where the sides differ, the answers give the worse side's on at most one in ten.
 
     Args:
         votes: at least one.
         known: gold answers of some of the items.
+        answers: [I] what is to be settled; each item's most frequent answer when None, the lowest of equals.
         search: what `find_rings` found with the same votes and gold, where that was done before.
 
     Raises:
-        ValueError: no votes, or known items out of range.
+        ValueError: no votes, known items out of range, or not one answer per item.
     """
     search = search or find_rings(votes, known)
-    harmful = [ring for ring in search.rings if ring.gain >= CLEAR_GAIN]
+    settled = votes.tally().argmax(axis=1) if answers is None else answers
+    if settled.shape != (votes.items,):
+        raise ValueError(f"{settled.shape} answers to {votes.items} items")
     spam = spam_figures(votes, search.posterior)
-    member = _contrary(spam, votes.classes)
-    for ring in harmful:
-        member[ring.workers] = True
+    member = _members(search, spam, votes.classes)
+    workers, items = np.flatnonzero(member), _decided_ppm(votes, member)
     share = _ppm(int(member[votes.worker].sum()), len(votes))
-    items = _decided_ppm(votes, member)
-    workers = np.flatnonzero(member)
+    refuted = _refuted(votes, settled, known)
     if workers.size < 2 or items < TURNS_PPM:
-        return SettleVerdict(True, _fine(workers), workers, share, items, 0, None, search.posterior)
-    needed, apart = _gold_needed(
-        votes, member, float(spam.accuracy[~member].mean()) if not member.all() else 0.5
-    )
-    sides = _by_gold(votes, member, known)
-    if sides is not None and sides[2] >= _SURE:
-        reason = (
-            f"gold decides: on items where {_side(workers)} and the others differ, it agrees with one side"
+        reason = refuted or _fine(workers)
+        return SettleVerdict(refuted is None, reason, workers, share, items, 0, None, search.posterior)
+    honest = float(spam.accuracy[~member].mean()) if not member.all() else 0.5
+    needed, apart = _gold_needed(votes, member, honest)
+    sides = _by_gold(votes, member, settled, known)
+    right = None if sides is None else sides.right_ppm
+    if sides is not None and sides.decided:
+        against = refuted or sides.against
+        reason = against or (
+            f"gold decides: on items where {_side(workers)} and the others differ, it agrees with one side, "
+            "and the answers follow that side"
         )
-        return SettleVerdict(True, reason, workers, share, items, 0, sides[:2], search.posterior)
+        return SettleVerdict(against is None, reason, workers, share, items, 0, right, search.posterior)
     reason = (
         f"{_side(workers)} with {share / 10_000:.1f} % of the labels answer as one, differ from the others "
         f"on {apart:.0%} of their items and could decide {items / 10_000:.1f} % of all: without gold "
         f"nothing tells which side is right; about {needed} known items would"
     )
-    right = None if sides is None else sides[:2]
     return SettleVerdict(False, reason, workers, share, items, needed, right, search.posterior)
+
+
+def _members(search: RingSearch, spam: SpamFigures, classes: int) -> Flags:
+    """[W] who belongs to a clear ring, or is in the other camp by being wrong so often."""
+    member = _contrary(spam, classes)
+    for ring in search.rings:
+        if ring.gain >= CLEAR_GAIN:
+            member[ring.workers] = True
+    return member
+
+
+def _refuted(votes: Votes, settled: Ints, known: Known | None) -> str | None:
+    """Why gold refutes the answers themselves, whoever gave them; None where it does not."""
+    if known is None or not known.item.size:
+        return None
+    right = int((settled[known.item] == known.answer).sum())
+    tally = votes.tally()[known.item]
+    agreeing = int(tally[np.arange(known.item.size), known.answer].sum())
+    if (right + _CLEAR_LEAD) * int(tally.sum()) >= known.item.size * agreeing:
+        return None
+    return (
+        f"gold refutes the answers: they are right on {right} of {known.item.size} known items, and of the "
+        f"{int(tally.sum())} labels given to those {agreeing} are right"
+    )
 
 
 def _contrary(spam: SpamFigures, classes: int) -> Flags:
@@ -157,16 +202,35 @@ def _gold_needed(votes: Votes, member: Flags, honest: float) -> tuple[int, float
     return max(LEAST_GOLD, needed), float(apart.sum()) / max(touched, 1)
 
 
-def _by_gold(votes: Votes, member: Flags, known: Known | None) -> tuple[int, int, float] | None:
-    """How often gold agrees with either side where they differ, and by how many nats it prefers one."""
+@dataclass(frozen=True)
+class _Sides:
+    """What gold says of the two sides where they differ; `against` is why the answers must not be settled."""
+
+    right_ppm: tuple[int, int]
+    decided: bool
+    against: str | None
+
+
+def _by_gold(votes: Votes, member: Flags, settled: Ints, known: Known | None) -> _Sides | None:
+    """How often gold agrees with either side where they differ, and whether the answers follow the better."""
     if known is None or not known.item.size:
         return None
     ours, theirs, apart = _sides(votes, member)
     use = apart[known.item]
     if not use.any():
         return None
-    for_us = int((ours[known.item] == known.answer)[use].sum())
-    for_them = int((theirs[known.item] == known.answer)[use].sum())
-    # Each known item where they differ is right for one side with 3 in 4, if that side is the right one.
-    nats = abs(for_us - for_them) * float(np.log(3))
-    return _ppm(for_us, int(use.sum())), _ppm(for_them, int(use.sum())), nats
+    item, answer = known.item[use], known.answer[use]
+    for_us, for_them = int((ours[item] == answer).sum()), int((theirs[item] == answer).sum())
+    shares = _ppm(for_us, item.size), _ppm(for_them, item.size)
+    if abs(for_us - for_them) < _CLEAR_LEAD:
+        return _Sides(shares, False, None)
+    worse = ours if for_us < for_them else theirs
+    right, wrongly = int((settled[item] == answer).sum()), int((settled == worse)[apart].sum())
+    if 2 * right >= for_us + for_them and _MOST_REFUTED * wrongly <= int(apart.sum()):
+        return _Sides(shares, True, None)
+    against = (
+        f"gold refutes the side that the answers follow: where {int(member.sum())} workers and the others "
+        f"differ, the better side is right on {max(for_us, for_them)} of {item.size} known items and the "
+        f"answers on {right}; they are the worse side's on {wrongly} of {int(apart.sum())} items in dispute"
+    )
+    return _Sides(shares, True, against)

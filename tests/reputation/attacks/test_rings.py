@@ -119,10 +119,23 @@ def test_a_ring_that_could_turn_the_majority_is_refused_until_gold_decides() -> 
     assert verdict.gold_needed >= 10
     assert "12 workers" in verdict.reason
     known = Known(crowd.item[:20], crowd.truth[:20])
-    with_gold = settle_allowed(crowd.votes, known)
+    with_gold = settle_allowed(crowd.votes, known, answers=find_rings(crowd.votes).posterior.argmax(axis=1))
     assert with_gold.allowed
     assert with_gold.gold_right_ppm is not None
     assert with_gold.gold_right_ppm[0] < 100_000 < 800_000 < with_gold.gold_right_ppm[1]
+
+
+def test_gold_that_chose_a_side_lets_only_its_answers_be_settled() -> None:
+    crowd, _ = with_ring(12, agree_on_truth=0.0, seed=4, classes=2)
+    known = Known(crowd.item[:20], crowd.truth[:20])
+    right = crowd.truth.astype(np.int64)
+    for wrong, allowed in ((0, True), (200, False), (120, False)):
+        settled = np.where(np.arange(right.size) < right.size - wrong, right, 1 - right)
+        verdict = settle_allowed(crowd.votes, known, answers=settled)
+        assert verdict.allowed is allowed
+        assert ("gold refutes" in verdict.reason) is not allowed
+    with pytest.raises(ValueError, match="answers to"):
+        settle_allowed(crowd.votes, known, answers=right[:3])
 
 
 def test_gold_sides_with_a_coherent_minority_when_it_is_right() -> None:
