@@ -133,15 +133,22 @@ def skill(votes: Votes, parameters: AnyParameters) -> Skill:
 def certify(run: CommittedRun, votes: Votes, *, tolerance_ppm: int) -> Certificate:
     """Check a run against the votes that it read, in one pass over them in numpy, whatever the run cost.
 
-     1. It read as many labels as there are.
+     1. Its method has a committed form, its parameters are of that form, and it read as many labels as there
+        are.
      2. Its parameters are of these workers and classes; those of the default count exactly these votes.
      3. One more EM step moves none of them by more than the tolerance, and by what the run says (to 1 ppm:
         it is rounded up from a float).
      4. It made at least one step, and no more than its method allows.
 
+    It cannot tell votes apart that lead to the same parameters within the tolerance: where two answers of one
+    worker are exchanged, every sum stays, and only the step can show it.
+
     Args:
         tolerance_ppm: what the campaign allows.
     """
+    other = _method_fault(run)
+    if other is not None:
+        return Certificate(None, (other,))
     faults = []
     if run.labels != len(votes):
         faults.append(Fault("labels that the run read", len(votes), run.labels))
@@ -158,6 +165,16 @@ def certify(run: CommittedRun, votes: Votes, *, tolerance_ppm: int) -> Certifica
     if not 1 <= run.iterations <= most:
         faults.append(Fault("iterations of the run", f"1 to {most}", run.iterations))
     return Certificate(residual, tuple(faults))
+
+
+def _method_fault(run: CommittedRun) -> Fault | None:
+    if run.method not in COMMITTED_METHODS:
+        return Fault("method of the run", ", ".join(COMMITTED_METHODS), run.method)
+    form = MeanParameters if run.method == DEFAULT_METHOD else Parameters
+    if not isinstance(run.parameters, form):
+        found = type(run.parameters).__name__
+        return Fault(f"form of the parameters of {run.method}", form.__name__, found)
+    return None
 
 
 def _movement_faults(stated: int, residual: int, tolerance: int) -> list[Fault]:

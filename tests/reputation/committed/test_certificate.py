@@ -85,11 +85,61 @@ def test_a_dropped_vote_is_refused(place: int) -> None:
 
 @QUICK
 @given(st.integers(0, len(CROWD) - 1), st.integers(1, 2))
-def test_a_swapped_answer_is_refused_whatever_the_tolerance(place: int, by: int) -> None:
+def test_another_answer_is_refused_whatever_the_tolerance(place: int, by: int) -> None:
     answer = CROWD.answer.copy()
     answer[place] = (answer[place] + by) % 3
-    swapped = Votes(CROWD.item, CROWD.worker, answer, 80, 8, 3)
-    assert not certify(honest(), swapped, tolerance_ppm=PPM).holds
+    changed_votes = Votes(CROWD.item, CROWD.worker, answer, 80, 8, 3)
+    assert not certify(honest(), changed_votes, tolerance_ppm=PPM).holds
+
+
+@QUICK
+@given(st.data())
+def test_two_answers_of_a_worker_exchanged_are_refused_where_a_parameter_moves(data: st.DataObject) -> None:
+    """Every sum stays, so only the step can show it; it does beyond the tolerance, and nowhere else."""
+    first = data.draw(st.integers(0, len(CROWD) - 1))
+    same = (CROWD.worker == CROWD.worker[first]) & (CROWD.answer != CROWD.answer[first])
+    second = data.draw(st.sampled_from(np.flatnonzero(same).tolist()))
+    swapped = exchanged(CROWD, first, second)
+    parameters = honest().parameters
+    assert isinstance(parameters, MeanParameters)
+    assert mean.miscounted(swapped, parameters) == ""
+    moved = mean.residual(swapped, parameters)
+    restated = replace(honest(), residual_ppm=moved)
+    assert certified(restated, swapped).holds == (moved <= TOLERANCE)
+    assert certified(honest(), swapped).holds == (abs(moved - honest().residual_ppm) <= 1)
+
+
+def exchanged(crowd: Votes, first: int, second: int) -> Votes:
+    answer = crowd.answer.copy()
+    answer[[first, second]] = answer[[second, first]]
+    return replace(crowd, answer=answer)
+
+
+def test_most_exchanges_in_a_small_crowd_are_refused_even_if_the_residual_is_restated() -> None:
+    random = np.random.default_rng(7)
+    refused = []
+    for _ in range(100):
+        first = int(random.integers(len(CROWD)))
+        same = (CROWD.worker == CROWD.worker[first]) & (CROWD.answer != CROWD.answer[first])
+        swapped = exchanged(CROWD, first, int(random.choice(np.flatnonzero(same))))
+        certificate = certified(honest(), swapped)
+        assert certificate.residual_ppm is not None
+        refused.append(certificate.residual_ppm > TOLERANCE)
+    assert np.mean(refused) > 0.95
+
+
+@pytest.mark.parametrize(
+    ("made", "said"), [*zip(COMMITTED_METHODS, reversed(COMMITTED_METHODS), strict=True)]
+)
+def test_parameters_of_one_method_are_refused_under_the_name_of_another(made: str, said: str) -> None:
+    (fault,) = certified(replace(commit(CROWD, made), method=said)).faults
+    assert fault.what == f"form of the parameters of {said}"
+    assert {fault.expected, fault.found} == {"Parameters", "MeanParameters"}
+
+
+def test_a_method_that_nobody_knows_is_a_fault() -> None:
+    (fault,) = certified(replace(honest(), method="magic")).faults
+    assert (fault.what, fault.found) == ("method of the run", "magic")
 
 
 @QUICK
