@@ -2,11 +2,13 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
+from functools import partial
 from itertools import combinations
 
 import numpy as np
 import pytest
 from hypothesis import given, settings
+from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from reputation import Votes
@@ -20,6 +22,8 @@ from reputation.peer import (
     peer_truth_serum,
     robust_peer_truth_serum,
 )
+from reputation.truth.hierarchical import hierarchical
+from reputation.truth.run import TruthRun
 from tests.reputation.conftest import Crowd, simulate
 from tests.reputation.strategies import votes
 
@@ -30,20 +34,13 @@ def crowd_of(classes: int = 3, seed: int = 1, items: int = 300) -> Crowd:
     return simulate(items=items, workers=25, classes=classes, per_item=6, skills=np.full(25, 0.8), seed=seed)
 
 
-def by_posterior(crowd: Votes) -> Payments:
-    from reputation.truth.hierarchical import hierarchical
-
-    run = hierarchical(crowd)
-    return leave_one_out(crowd, run.posterior, run.confusion)
-
-
 def by_determinants(crowd: Votes) -> Payments:
     found = determinant_payments(crowd)
     return Payments(found.worker[crowd.worker], np.ones(len(crowd), dtype=bool), found.worker)
 
 
 MECHANISMS: dict[str, Callable[[Votes], Payments]] = {
-    "leave one out": by_posterior,
+    "leave one out": leave_one_out,
     "peer truth serum": peer_truth_serum,
     "robust peer truth serum": robust_peer_truth_serum,
     "correlated agreement": correlated_agreement,
@@ -190,18 +187,50 @@ def test_leave_one_out_is_bayes_rule_without_the_vote() -> None:
     crowd = simulate(items=40, workers=6, classes=3, per_item=3, skills=np.full(6, 0.7), seed=3).votes
     prevalence, confusion = random.dirichlet(np.ones(3)), random.dirichlet(np.ones(3) * 3, (6, 3))
 
-    def posterior(item: int, but: int = -1) -> Floats:
+    def posterior(item: int, but: int) -> Floats:
         weight = prevalence.copy()
         for i, w, a in zip(crowd.item, crowd.worker, crowd.answer, strict=True):
             if i == item and w != but:
                 weight *= confusion[w, :, a]
-        return weight / weight.sum()
+        return np.asarray(weight / weight.sum())
 
-    whole = np.array([posterior(item) for item in range(40)])
-    found = leave_one_out(crowd, whole, confusion)
+    def fit(part: Votes) -> TruthRun:
+        return TruthRun("given", np.full((40, 3), 1 / 3), confusion, prevalence, (0.0,), 1, 0.0, True)
+
+    found = leave_one_out(crowd, fit, groups=6)
     for place, (i, w, a) in enumerate(zip(crowd.item, crowd.worker, crowd.answer, strict=True)):
-        mine = crowd.item[crowd.worker == w]
-        assert found.label[place] == pytest.approx(posterior(i, w)[a] - whole[mine].mean(axis=0)[a])
+        others = [posterior(j, w)[a] for j in crowd.item[crowd.worker == w]]
+        assert found.label[place] == pytest.approx(posterior(i, w)[a] - np.mean(others))
+
+
+@settings(deadline=None, max_examples=5)
+@given(st.integers(0, 24), st.integers(0, 2**32))
+def test_nothing_a_worker_answers_elsewhere_moves_what_an_answer_earns_by_leave_one_out(
+    worker: int, seed: int
+) -> None:
+    crowd = crowd_of(items=60).votes
+    mine = np.flatnonzero(crowd.worker == worker)
+    other = np.random.default_rng(seed).integers(0, 3, len(crowd))
+    kept = mine[0]
+    other[kept] = crowd.answer[kept]
+    honest, changed = leave_one_out(crowd), leave_one_out(answering(crowd, worker, other))
+    assert changed.label[kept] == pytest.approx(honest.label[kept], abs=1e-9)
+
+
+def test_guessers_earn_nothing_by_leave_one_out_where_labels_are_few() -> None:
+    """12.5 labels each, the honest right in 65 %: a vote divided out of the posterior paid a third as much."""
+    earned = np.array([_guessers_and_honest(seed) for seed in range(12)])
+    guessers, honest = earned.mean(axis=0)
+    error = earned[:, 0].std(ddof=1) / np.sqrt(len(earned))
+    assert abs(guessers) < 3 * error
+    assert 3 * error < 0.02 < honest
+
+
+def _guessers_and_honest(seed: int) -> tuple[float, float]:
+    skills = np.repeat([0.5, 0.65], [20, 80])
+    crowd = simulate(items=250, workers=100, classes=2, per_item=5, skills=skills, seed=seed).votes
+    pay = leave_one_out(crowd, partial(hierarchical, tolerance_ppm=1000)).worker
+    return float(pay[:20].mean()), float(pay[20:].mean())
 
 
 @pytest.mark.parametrize(
@@ -211,7 +240,7 @@ def test_leave_one_out_is_bayes_rule_without_the_vote() -> None:
         (correlated_agreement, "pairs of answers"),
         (robust_peer_truth_serum, "items with answers"),
         (determinant_payments, "items in common"),
-        (by_posterior, "labels"),
+        (leave_one_out, "labels"),
     ],
 )
 def test_with_too_few_labels_nothing_is_paid_and_it_is_said_how_many_are_needed(
