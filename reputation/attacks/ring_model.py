@@ -18,7 +18,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from reputation.attacks.tables import Floats, Tables, log_marginal, log_sum, softmax
+from reputation.attacks.tables import Floats, Tables, log_marginal, log_sum, row_max, row_sum, softmax
 from reputation.truth.run import Known
 
 _STRENGTH = 2.0  # labels' worth that the community weighs in an honest worker's row
@@ -113,7 +113,7 @@ class RingModel:
     def _given_truth(self, weight: Floats) -> Floats:
         """[I, K] weights of the ring's class to weights of the true class, or the other way round."""
         apart = (1 - self.truth_rate) / (self.classes - 1)
-        return np.asarray((self.truth_rate - apart) * weight + apart * weight.sum(axis=1, keepdims=True))
+        return np.asarray((self.truth_rate - apart) * weight + apart * row_sum(weight)[:, None])
 
     def truth_step(self) -> None:
         """Honest workers' matrices from the posterior, then the posterior from them and from the ring."""
@@ -130,7 +130,7 @@ class RingModel:
         log_prevalence = digamma(self.prevalence) - digamma(self.prevalence.sum())
         self.by_honest = self._clamp(self.tables.evidence(self.log_rows * honest) + log_prevalence)
         self.by_ring = self.tables.evidence(self.member[:, None, None] * self._ring_rows()[None])
-        top = self.by_ring.max(axis=1, keepdims=True)
+        top = row_max(self.by_ring)[:, None]
         weight = np.exp(self.by_ring - top)
         of_ring = np.log(np.maximum(self._given_truth(weight), 1e-300)) + top
         joint = self.by_honest + of_ring
@@ -139,7 +139,7 @@ class RingModel:
         self._update_truth_rate(weight, np.exp(of_ring - top))
 
     def _update_truth_rate(self, weight: Floats, given: Floats) -> None:
-        touched = np.abs(self.by_ring).sum(axis=1) > 0.5  # items on which a likely member has voted
+        touched = row_sum(np.abs(self.by_ring)) > 0.5  # items on which a likely member has voted
         if touched.any():
             same = (self.posterior * self.truth_rate * weight / given)[touched].sum()
             self.truth_rate = float(np.clip((same + 1) / (touched.sum() + 2), 1e-4, 1 - 1e-4))
@@ -153,7 +153,7 @@ class RingModel:
         return np.asarray(np.log(np.maximum(self._given_truth(softmax(self.by_honest)), 1e-300)))
 
     def member_step(self) -> float:
-        """Memberships anew; the largest change. Each worker is judged by what the others say."""
+        """Memberships anew; the row_max change. Each worker is judged by what the others say."""
         counts = self.tables.without_self(self.posterior, self.log_rows, 1 - self.member)
         honest = log_marginal(counts, np.broadcast_to(_BELIEF * self.community, counts.shape)).sum(axis=1)
         prior = np.log(self.ring_share / (1 - self.ring_share))
@@ -176,7 +176,7 @@ class RingModel:
         for block in self.tables.blocks():
             worker, own = votes.worker[block], rows[:, votes.answer[block]].T
             others = softmax(before[votes.item[block]] - self.member[worker][:, None] * own)
-            chance = np.log((others * np.exp(own)).sum(axis=1))
+            chance = np.log(row_sum(others * np.exp(own)))
             said += np.bincount(worker, chance, minlength=votes.workers)
         return said
 

@@ -15,6 +15,7 @@ Floats = NDArray[np.float64]
 Flags = NDArray[np.bool_]
 _BLOCK = 1 << 18  # votes that are looked at one by one at the same time
 _LEAST = 1e-300
+_SHORT = 16
 
 
 @dataclass(frozen=True, eq=False)
@@ -94,14 +95,34 @@ class Tables:
 
 def softmax(logits: Floats) -> Floats:
     """Rows that sum to 1."""
-    shifted = np.exp(logits - logits.max(axis=1, keepdims=True))
-    return np.asarray(shifted / shifted.sum(axis=1, keepdims=True))
+    shifted = np.exp(logits - row_max(logits)[:, None])
+    return np.asarray(shifted / row_sum(shifted)[:, None])
 
 
 def log_sum(logits: Floats) -> Floats:
     """log Σ exp over each row, [N]."""
-    top = logits.max(axis=1)
-    return np.asarray(top + np.log(np.exp(logits - top[:, None]).sum(axis=1)))
+    top = row_max(logits)
+    return np.asarray(top + np.log(row_sum(np.exp(logits - top[:, None]))))
+
+
+def row_max(table: Floats) -> Floats:
+    """The maximum of each row; numpy is slow along a short last axis."""
+    if table.shape[1] > _SHORT:
+        return np.asarray(table.max(axis=1))
+    top = table[:, 0]
+    for column in range(1, table.shape[1]):
+        top = np.maximum(top, table[:, column])
+    return top
+
+
+def row_sum(table: Floats) -> Floats:
+    """The sum of each row."""
+    if table.shape[1] > _SHORT:
+        return np.asarray(table.sum(axis=1))
+    added = table[:, 0]
+    for column in range(1, table.shape[1]):
+        added = added + table[:, column]
+    return added
 
 
 def log_marginal(counts: Floats, prior: Floats) -> Floats:

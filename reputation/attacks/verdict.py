@@ -11,9 +11,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from reputation.attacks.excerpt import Excerpt, excerpt
 from reputation.attacks.rings import RingSearch, find_rings
 from reputation.attacks.spam import SpamFigures, spam_figures
-from reputation.attacks.tables import Flags, Floats
+from reputation.attacks.tables import Flags
 from reputation.truth.run import Known
 from reputation.votes import PPM, Ints, Votes
 
@@ -42,7 +43,6 @@ class SettleVerdict:
             as the other; 0 where the verdict is clear.
         gold_right_ppm: where gold was given, how often it agrees with (the suspected, everybody else) on the
             items where they differ; None where no such item has gold.
-        posterior: [I, K] of the true classes with the ring seen for what it is.
     """
 
     allowed: bool
@@ -52,7 +52,6 @@ class SettleVerdict:
     items_ppm: int
     gold_needed: int
     gold_right_ppm: tuple[int, int] | None
-    posterior: Floats
 
 
 def settle_allowed(
@@ -74,6 +73,9 @@ def settle_allowed(
     3. There the answers are right at least half as often as both sides together: nearer to the better one.
     4. Of all items where the sides differ, the answers give the worse side's on at most one in ten.
 
+    Large crowds are searched by an excerpt, which bounds the work (`excerpt`); everything is then counted on
+    all votes.
+
     Args:
         votes: at least one.
         known: gold answers of some of the items.
@@ -83,18 +85,19 @@ def settle_allowed(
     Raises:
         ValueError: no votes, known items out of range, or not one answer per item.
     """
-    search = search or find_rings(votes, known)
+    looked_at = excerpt(votes, known) if search is None else Excerpt(votes, known, whole=True)
+    search = search or find_rings(looked_at.votes, looked_at.known)
     settled = votes.tally().argmax(axis=1) if answers is None else answers
     if settled.shape != (votes.items,):
         raise ValueError(f"{settled.shape} answers to {votes.items} items")
-    spam = spam_figures(votes, search.posterior)
-    member = _members(search, spam, votes.classes)
+    spam = spam_figures(looked_at.votes, search.posterior)
+    member = _members(search, spam, looked_at.votes.classes)
     workers, items = np.flatnonzero(member), _decided_ppm(votes, member)
     share = _ppm(int(member[votes.worker].sum()), len(votes))
     refuted = _refuted(votes, settled, known)
     if workers.size < 2 or items < TURNS_PPM:
         reason = refuted or _fine(workers)
-        return SettleVerdict(refuted is None, reason, workers, share, items, 0, None, search.posterior)
+        return SettleVerdict(refuted is None, reason, workers, share, items, 0, None)
     honest = float(spam.accuracy[~member].mean()) if not member.all() else 0.5
     needed, apart = _gold_needed(votes, member, honest)
     sides = _by_gold(votes, member, settled, known)
@@ -105,13 +108,13 @@ def settle_allowed(
             f"gold decides: on items where {_side(workers)} and the others differ, it agrees with one side, "
             "and the answers follow that side"
         )
-        return SettleVerdict(against is None, reason, workers, share, items, 0, right, search.posterior)
+        return SettleVerdict(against is None, reason, workers, share, items, 0, right)
     reason = (
         f"{_side(workers)} with {share / 10_000:.1f} % of the labels answer as one, differ from the others "
         f"on {apart:.0%} of their items and could decide {items / 10_000:.1f} % of all: without gold "
         f"nothing tells which side is right; about {needed} known items would"
     )
-    return SettleVerdict(False, reason, workers, share, items, needed, right, search.posterior)
+    return SettleVerdict(False, reason, workers, share, items, needed, right)
 
 
 def _members(search: RingSearch, spam: SpamFigures, classes: int) -> Flags:
