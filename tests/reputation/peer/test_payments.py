@@ -218,7 +218,7 @@ def test_nothing_a_worker_answers_elsewhere_moves_what_an_answer_earns_by_leave_
 
 
 def test_guessers_earn_nothing_by_leave_one_out_where_labels_are_few() -> None:
-    """12.5 labels each, the honest right in 65 %: a vote divided out of the posterior paid a third as much."""
+    """12.5 labels each, the honest right in 65 %: dividing a vote out of the posterior paid a third of it."""
     earned = np.array([_guessers_and_honest(seed) for seed in range(12)])
     guessers, honest = earned.mean(axis=0)
     error = earned[:, 0].std(ddof=1) / np.sqrt(len(earned))
