@@ -15,8 +15,9 @@ import pytest
 from scripts import benches
 from scripts.benches import truth
 from scripts.benches.report import Bar, Peer, Row
-from scripts.benches.truth import accuracy, crowds, features, gold, peers
+from scripts.benches.truth import accuracy, attacks, crowds, features, gold, peers, speed
 from scripts.benches.truth.measures import Score, f1, score
+from scripts.programs import Stop
 from tests.reputation.conftest import simulate
 
 ITEMS, WORKERS = 120, 12
@@ -183,3 +184,19 @@ def test_absent_crowds_are_said_to_be_absent(
 def test_arguments_that_mean_nothing_are_refused(wrong: list[str]) -> None:
     with pytest.raises(SystemExit):
         truth.parser().parse_args(wrong)
+
+
+def test_attacks_are_put_into_the_crowds_that_were_asked_for(data: Path) -> None:
+    said: list[str] = []
+    assert attacks.rows(given(data), said.append) == []
+    assert said == ["attacks: none of " + ", ".join(attacks.CROWDS) + " was asked for"]
+    with pytest.raises(Stop, match="rte"):
+        attacks.rows(given(data, sets=("rte",)), said.append)
+
+
+def test_a_gpu_is_measured_where_there_is_one_and_else_said_not_to_be() -> None:
+    import torch
+
+    row = speed._gpu(200_000, lambda _: None)
+    assert (row.ours is not None) == torch.cuda.is_available()
+    assert ("no GPU" in row.note) == (not torch.cuda.is_available())

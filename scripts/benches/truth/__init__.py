@@ -69,10 +69,18 @@ def parser() -> argparse.ArgumentParser:
         "--sets", type=_names, default=(), metavar="NAME,…", help="these crowds alone; bars on means go"
     )
     made.add_argument(
-        "--draws", type=_positive, default=5, metavar="N", help="draws of gold answers (default: 5)"
+        "--draws",
+        type=_positive,
+        default=None,
+        metavar="N",
+        help="draws of gold answers (default: 5), and of attacks (default: 2)",
     )
     made.add_argument(
-        "--labels", type=_sizes, default=None, metavar="N,…", help="sizes of the part speed, in labels"
+        "--labels",
+        type=_sizes,
+        default=None,
+        metavar="N,…",
+        help="sizes of the part speed, in labels; 100000000 has to be asked for",
     )
     made.add_argument("--no-peers", action="store_true", help="only ours, and no network")
     return made

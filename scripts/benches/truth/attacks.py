@@ -1,8 +1,10 @@
 """`--only attacks`: attacks injected into eight real crowds, and who finds the attackers.
 
 `injected` says exactly how. One score is used for every attack (`reputation.attacks.suspicion`), without
-known answers unless a row says so; its weights come from simulated crowds. Figures are means over the eight
-crowds of means over the seeds.
+known answers unless a row says so. Its weights come from simulated crowds, into which the same program put
+the same kinds of attack: the crowds are new to it, the attacks are not, but for the loose ring. Figures are
+means over the crowds of means over the seeds; ranked are workers with ten labels or more, and in the note all
+who have any.
 """
 
 from __future__ import annotations
@@ -10,13 +12,14 @@ from __future__ import annotations
 import argparse
 import zlib
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
 
 from reputation.attacks.suspicion import suspicions
 from reputation.attacks.verdict import settle_allowed
+from reputation.gold.infer import Gold, infer
 from reputation.truth.hierarchical import hierarchical
 from reputation.truth.run import Floats, Known
 from reputation.votes import Ints, Votes
@@ -28,7 +31,8 @@ CROWDS = ("bluebirds", "rte", "temp", "sp", "sp_amt", "mozafari", "dog", "face")
 BARS = {"random": 0.955, "constant": 0.985, "ring": 0.956, "coin ring": 0.956, "camouflage": 0.745}
 UNBARRED = ("sly ring", "loose ring")
 SHARE, MAJORITY_SHARE, GOLD = 0.2, 0.4, 20
-SEEDS = 2
+SEEDS = 2  # unless --draws asks for others
+UNSEEN = "loose ring"  # the one attack that the weights were not fitted on
 Say = Callable[[str], None]
 
 
@@ -56,12 +60,17 @@ class Crowd:
 
 def rows(arguments: argparse.Namespace, say: Say) -> list[Row]:
     """Every attack at 20 %, rings at 40 % with and without gold, and the verdict on untouched crowds."""
-    crowds = [Crowd.read(arguments.data, name) for name in CROWDS]
-    seeds = int(getattr(arguments, "seeds", None) or SEEDS)
+    names = [name for name in CROWDS if name in (arguments.sets or CROWDS)]
+    if not names:
+        say(f"attacks: none of {', '.join(CROWDS)} was asked for")
+        return []
+    crowds = [Crowd.read(arguments.data, name) for name in names]
+    seeds = int(arguments.draws or SEEDS)
     made = [row for kind in (*BARS, *UNBARRED) for row in _detection(kind, crowds, seeds, say)]
     for kind in ("ring", "coin ring", "loose ring"):
         made += _majority(kind, crowds, seeds, say)
-    return [*made, *_verdicts(crowds, say), *_calibration(crowds, say)]
+    made += [*_verdicts(crowds, say), *_calibration(crowds, say)]
+    return made if len(names) == len(CROWDS) else [replace(row, bar=None) for row in made]
 
 
 def _detection(kind: str, crowds: list[Crowd], seeds: int, say: Say) -> Iterator[Row]:
@@ -76,8 +85,12 @@ def _detection(kind: str, crowds: list[Crowd], seeds: int, say: Say) -> Iterator
                 scores.setdefault(name, []).append(value)
         note = f"{'added' if added else 'converted'}; worst crowd {_worst(scores['score'], seeds):.3f}"
         alone = ", ".join(
-            f"{name} {np.mean(values):.3f}" for name, values in scores.items() if name != "score"
+            f"{name} {np.mean(values):.3f}"
+            for name, values in scores.items()
+            if name not in ("score", "all workers")
         )
+        note += f"; all workers {np.mean(scores['all workers']):.3f}"
+        note += "; the weights have not seen this attack" if kind == UNSEEN else ""
         yield Row(
             f"AUC, {kind}, {SHARE:.0%} {'added' if added else 'of the workers'}",
             {"crowds": len(crowds), "seeds": seeds},
@@ -99,7 +112,9 @@ def _figures(attacked: Attacked) -> dict[str, float]:
         "constant": spam.concentration,
         "ring": found.search.log_odds(attacked.votes.workers),
     }
-    return {name: area_under_curve(value[judged], attacked.bad[judged]) for name, value in told.items()}
+    areas = {name: area_under_curve(value[judged], attacked.bad[judged]) for name, value in told.items()}
+    working = attacked.votes.labels_per_worker() > 0
+    return areas | {"all workers": area_under_curve(found.score[working], attacked.bad[working])}
 
 
 def _majority(kind: str, crowds: list[Crowd], seeds: int, say: Say) -> Iterator[Row]:
@@ -150,7 +165,7 @@ def _majority_figures(crowd: Crowd, attacked: Attacked, seed: int) -> dict[str, 
     return {
         "AUC": area_under_curve(with_gold.score[judged], attacked.bad[judged]),
         "AUC blind": area_under_curve(blind.score[judged], attacked.bad[judged]),
-        "accuracy": accuracy(with_gold.search.posterior),
+        "accuracy": accuracy(infer(votes, gold=Gold(known.item, known.answer)).posterior),
         "accuracy blind": accuracy(blind.search.posterior),
         "em": accuracy(hierarchical(votes).posterior),
         "refused": float(not verdict.allowed),

@@ -15,6 +15,7 @@ from scripts.benches.truth.crowds import Crowd, complete, read_crowd, wanted
 from scripts.benches.truth.measures import Score, score
 
 GOLD = 50
+DRAWS = 5  # unless --draws asks for others
 GAIN, ECE, NLL = 0.9, 0.055, 0.45
 
 Say = Callable[[str], None]
@@ -37,9 +38,9 @@ def rows(arguments: argparse.Namespace, say: Say) -> list[Row]:
     for name in wanted(arguments):
         crowd = read_crowd(arguments.data, name)
         sizes[name] = crowd.sizes
-        say(f"{name}: {arguments.draws} draws of {GOLD} gold answers")
+        say(f"{name}: {arguments.draws or DRAWS} draws of {GOLD} gold answers")
         plain = infer(crowd.votes)
-        found[name] = [draw(crowd, plain, number) for number in range(arguments.draws)]
+        found[name] = [draw(crowd, plain, number) for number in range(arguments.draws or DRAWS)]
     each = [_row(name, sizes[name], draws) for name, draws in found.items()]
     return [*means(list(found.values()), complete(arguments)), *each]
 

@@ -23,6 +23,8 @@ from scripts.benches.truth import peers
 from scripts.benches.truth.speed_turns import ITERATIONS
 
 LABELS = (1_000_000, 10_000_000)
+LARGEST = 100_000_000  # a size to be asked for: it takes long, and memory that not every machine has
+GPU_LABELS, GPU_BAR = 1_000_000_000, 50.0  # milliseconds
 RATIOS = {1_000_000: 30.0, 10_000_000: 33.0}  # of an iteration to the peer's, by labels
 BYTES = 45.0  # a label above the input, where the fixed part is small against it: from a million labels on
 MOST_FOR_PEER = 10_000_000  # beyond, a pandas frame and its joins do not fit a common machine
@@ -47,9 +49,11 @@ def rows(arguments: argparse.Namespace, say: Say) -> list[Row]:
     found: list[Row] = []
     for labels in getattr(arguments, "labels", None) or LABELS:
         found += _iterations(labels, with_peer and labels <= MOST_FOR_PEER, say)
-    smallest = min(getattr(arguments, "labels", None) or LABELS)
-    found += _streams(min(5 * smallest, 5_000_000), say)
-    return [*found, _gpu()]
+    asked = getattr(arguments, "labels", None)
+    if LARGEST not in (asked or LABELS):
+        found.append(_not_run())
+    found += _streams(min(5 * min(asked or LABELS), 5_000_000), say)
+    return [*found, _gpu(max(asked) if asked else GPU_LABELS, say)]
 
 
 def _iterations(labels: int, with_peer: bool, say: Say) -> list[Row]:
@@ -134,9 +138,23 @@ def _streams(labels: int, say: Say) -> list[Row]:
     ]
 
 
-def _gpu() -> Row:
-    note = "not measured: this bench runs where there is no GPU to be had"
-    return Row("an EM iteration on a GPU", {"labels": 1_000_000_000, "classes": 4}, None, "ms", note=note)
+def _gpu(labels: int, say: Say) -> Row:
+    """An iteration where there is a GPU; and where there is none, that it was not measured."""
+    import torch
+
+    what, sizes = "an EM iteration on a GPU", {"labels": labels, "classes": 4}
+    if not torch.cuda.is_available():
+        return Row(what, sizes, None, "ms", note="not measured: no GPU")
+    say(f"{labels:,} labels on {torch.cuda.get_device_name()}")
+    found = _turn("gpu", labels)
+    note = f"{found['name']}; {found['memory'] / labels:.0f} bytes a label on it at the peak"
+    bar = Bar(GPU_BAR) if labels == GPU_LABELS else None
+    return Row(what, sizes, found["iteration"] * 1e3, "ms", None, bar, note)
+
+
+def _not_run() -> Row:
+    note = f"not measured: --labels {LARGEST} measures it"
+    return Row("an EM iteration, dawid-skene-ml", {"labels": LARGEST, "classes": 4}, None, "ms", note=note)
 
 
 def _turn(turn: str, labels: int, folder: str | None = None) -> dict[str, Any]:

@@ -95,6 +95,33 @@ def fit(labels: int, model_name: str, order: str = "arrival") -> dict[str, float
     }
 
 
+def gpu(labels: int) -> dict[str, Any]:
+    """Seconds of an iteration of maximum-likelihood Dawid-Skene on the GPU; its peak of memory in bytes."""
+    import torch
+
+    from reputation.truth.core import Layout
+    from reputation.truth.latent import climb
+    from reputation.truth.sharded import MODELS
+
+    columns, items, workers = crowd(labels)
+    votes = Votes(*columns, items, workers, CLASSES)  # type: ignore[arg-type]
+    layout = Layout.of(votes, "cuda")
+    model = MODELS["dawid-skene-ml"]()[0]
+    climb(model, layout, -1.0, 1)  # loads what is loaded once
+    seconds = []
+    for iterations in (1, 1 + ITERATIONS):
+        torch.cuda.synchronize()
+        began = time.perf_counter()
+        climb(model, layout, -1.0, iterations)
+        torch.cuda.synchronize()
+        seconds.append(time.perf_counter() - began)
+    return {
+        "iteration": (seconds[1] - seconds[0]) / ITERATIONS,
+        "memory": torch.cuda.max_memory_allocated(),
+        "name": torch.cuda.get_device_name(),
+    }
+
+
 def online(labels: int) -> dict[str, float]:
     """Seconds a label, singly and many at once, and bytes a label."""
     from reputation.truth.online import OnlineTruth
@@ -167,6 +194,7 @@ TURNS: dict[str, Callable[[int, Path], dict[str, Any]]] = {
     "dawid-skene-ml": lambda labels, _: fit(labels, "dawid-skene-ml"),
     "hierarchical": lambda labels, _: fit(labels, "hierarchical"),
     "difficulty": lambda labels, _: fit(labels, "difficulty"),
+    "gpu": lambda labels, _: gpu(labels),
     "online": lambda labels, _: online(labels),
     "parquet": parquet,
     "save": save,

@@ -42,6 +42,7 @@ from scripts.benches.truth.injected import area_under_curve
 from scripts.programs import Stop
 
 GOLD = 50
+DRAWS = 5  # unless --draws asks for others
 FEWEST, PLENTY = (
     10,
     30,
@@ -77,8 +78,8 @@ def rows(arguments: argparse.Namespace, say: Say) -> list[Row]:
     """
     found: dict[str, list[Coverage]] = {}
     for name in wanted(arguments):
-        say(f"{name}: intervals of skills, {arguments.draws} draws of {GOLD} gold answers")
-        found[name] = list(_coverages(read_crowd(arguments.data, name), arguments.draws))
+        say(f"{name}: intervals of skills, {arguments.draws or DRAWS} draws of {GOLD} gold answers")
+        found[name] = list(_coverages(read_crowd(arguments.data, name), arguments.draws or DRAWS))
     made = [*_in_all(found, complete(arguments)), *(_of(name, draws) for name, draws in found.items())]
     return made + (list(_screening(arguments.data / "tolokers", say)) if not arguments.sets else [])
 
