@@ -47,8 +47,8 @@ class Joined:
     Attributes:
         votes: with one more worker, the head, if it helps; else as they were.
         helps: whether it does.
-        gain: nats an item, how much more probable the head makes answers that nothing was fitted to than the
-            same head shuffled.
+        gain: nats an item, how much more probable the head makes answers that no model was fitted to (but the
+            head was taught with) than the same head shuffled.
         error: its standard error.
     """
 
@@ -69,15 +69,20 @@ def join_features(
     """The votes, and after the last worker one more: what a head makes of the features.
 
     The head is logistic regression, taught with the posterior of the default models (each class of an item
-    weighs as much as its posterior), and answers only items of folds that it was not taught with, so it
-    cannot repeat what it was told (cross-fitting; Raykar et al., JMLR 2010, learn such a head jointly).
-    Then it is a worker like any other: the models estimate its confusion matrix, and with it how much its
-    vote counts. What it knows makes the next posterior better, and that the next head: three rounds.
+    weighs as much as its posterior), and answers only items of folds that it was not taught with
+    (cross-fitting; Raykar et al., JMLR 2010, learn such a head jointly). So in the first round it cannot
+    repeat what it was told. Then it is a worker like any other: the models estimate its confusion matrix, and
+    with it how much its vote counts. Only its most probable class is used; its probabilities are calibrated
+    by nothing. What it knows makes the next posterior better, and that the next head: three rounds. From the
+    second on, the posteriors that teach it contain its earlier votes, for which every item was used; so an
+    item may have a share in its own answer, at two removes. Gold is no part of what it is taught.
 
     Features that say nothing would only add noise, and a worker who answers everything can pull a model to
     another optimum. So a fifth of the crowd's votes at a time is held out, and the head stays only if the
     models then give these votes more probability with it than with its own answers shuffled among the items,
-    by `CERTAINTY` standard errors. (Against no head at all a worker who guesses would seem to help: models
+    by `CERTAINTY` standard errors. The head itself was taught with all votes, those held out among them, and
+    its shuffled answers have lost that, so the comparison leans to the head: of features that are noise,
+    somewhat more than the nominal 2 % may be taken. (Against no head at all a worker who guesses would seem to help: models
     are too sure, and any noise cools them.)
 
     Args:

@@ -71,7 +71,8 @@ class Determinants:
     """What determinant mutual information pays, by worker.
 
     Attributes:
-        worker: [W] mean over the partners of the payment, in 0..1 at most; 0 where none was possible.
+        worker: [W] mean over the partners of the payment, at most 1 in size, and below 0 where the two halves'
+            determinants differ in sign, as by chance they may; 0 where none was possible.
         partners: [W] with how many others a worker shares enough items.
     """
 
@@ -86,9 +87,10 @@ def determinant_payments(votes: Votes) -> Determinants:
     items that two workers share are split into two halves (every other one, by item index); each half's joint
     counts M [K, K] have a determinant, and the payment is det M1 · det M2, an unbiased estimate of the
     squared determinant of the joint distribution times a known factor. It is divided by that factor for
-    halves of these sizes, (n)_K for n items each, so payments with different partners compare. Truth is
-    dominant, from 2 K items in common on; pairs with fewer are not counted, and where there is no such pair
-    it is refused.
+    halves of these sizes, (n)_K for n items each, so payments with different partners compare. In
+    expectation, over items that are alike beforehand, truth is dominant from 2 K items in common on; what one
+    worker gets is an estimate with much noise. Pairs with fewer are not counted, and where there is no such
+    pair it is refused.
 
     Raises:
         TooFewLabels: no two workers share 2 K items.

@@ -30,10 +30,11 @@ def glad(
 
     A vote is right with probability s(a_w b_i), s the logistic function, a_w the worker's ability (below 0: a
     contrarian) and b_i = exp(g_i) the item's easiness, and otherwise any wrong class with the same
-    probability. Normal priors of variance 1 around 1 on a_w and g_i, as in the paper; one pseudo-item per
-    class in the prevalence, which the paper takes as given. Maximum a posteriori by expectation
-    maximisation; each M-step is one Newton step per worker, then one per item, halved until it helps. Starts
-    from the votes' shares, so nothing is random.
+    probability. Normal priors of variance 1 around 1 on a_w and g_i, as in the paper. All classes are taken
+    for equally likely: the paper takes the prevalence as given, and nothing here estimates it, so crowds with
+    rare classes are better served by others. Maximum a posteriori by expectation maximisation; each M-step is
+    one Newton step per worker, then one per item, halved until it helps. Starts from the votes' shares, so
+    nothing is random.
 
     Args:
         votes: at least one vote; items without votes get every class alike.
@@ -43,7 +44,7 @@ def glad(
         device: where torch computes, "cpu" or "cuda".
     Returns:
         a TruthRun: `confusion` is each worker's on an item of mean easiness, `prevalence` the mean
-        posterior, `log_likelihood` the log of the joint density of votes, abilities and easiness, up to a
+        posterior (a result, not what the model assumed), `log_likelihood` the log of the joint density of votes, abilities and easiness, up to a
         constant.
     Raises:
         ValueError: no votes, a limit below 1, known items that do not fit, or more memory than there is.
