@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from reputation.gold.choice import Mixture, fit_mixture
+from reputation.gold.doubt import contradicted, doubt
 from reputation.gold.features import ROUNDS, join_features
 from reputation.gold.models import ModelVotes, join_models
 from reputation.gold.panel import PANEL, STEPS_PER_FIT, fit_panel
@@ -80,8 +81,10 @@ def infer(
 
     1. Models' answers join the votes, each model as one worker.
     2. Features join as one more worker: a logistic head, cross-fitted (`features`).
-    3. Without gold, the default's two models are averaged, or the method that was asked for runs alone.
-    4. With gold, the models of the panel are fitted with gold clamped, once without each of five folds of
+    3. A ring that could have made the result is looked for. Without gold a note says so; with gold the votes
+       of the side that it refutes are left out (`doubt`).
+    4. Without gold, the default's two models are averaged, or the method that was asked for runs alone.
+    5. With gold, the models of the panel are fitted with gold clamped, once without each of five folds of
        the gold. What they then say about the fold is what gold judges: it weighs the models, shifts
        the classes and sets the temperature (`choice`). The same mixture of the fits with all gold is the
        result. With a method by name there is one member, and gold only calibrates it.
@@ -109,6 +112,8 @@ def infer(
     if features is not None:
         found = join_features(joined, features, seed=seed, device=device, tick=lambda: steps("features"))
         joined, notes = found.votes, () if found.helps else (UNHELPFUL,)
+    doubted = doubt(joined, known)
+    joined, notes = doubted.votes, (*notes, *doubted.notes)
     if known is None:
         inference = _without_gold(joined, method, seed, device, steps)
     else:
@@ -183,8 +188,11 @@ def _with_gold(votes: Votes, gold: Known, method: str, seed: int, device: str, s
     posterior = mixture.apply([part for part, _ in fitted])
     posterior[gold.item] = np.eye(votes.classes)[gold.answer]
     runs = tuple(run for _, run in fitted)
-    calibrated = gold.item.size >= ENOUGH
-    notes = () if calibrated else (_few(gold.item.size),)
+    rest = np.delete(posterior.max(axis=1), gold.item)
+    wrong = contradicted(rest, mixture.apply(list(seen)), gold)
+    if gold.item.size < ENOUGH:
+        wrong = _few(gold.item.size)
+    calibrated, notes = wrong is None, () if wrong is None else (wrong,)
     name = "gold" if method == DEFAULT else method
     return _inference(name, runs, mixture.weights, posterior, calibrated, mixture.temperature, notes, mixture)
 
