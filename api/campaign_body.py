@@ -77,7 +77,8 @@ class CampaignBody(Body):
 
     `part` is its position among the `parts` of its specification (1 where it has no parts), `others` the
     published campaigns of the other parts. `most_workers` is how many a payroll and an inference hold,
-    `workers` how many were given work so far: when these are as many, nobody else can join.
+    `workers` how many were given work so far: when these are as many, nobody else can join. `hold` says why a
+    campaign whose state stays inferred is not settled: its crowd may have been turned by a ring.
     """
 
     model_config = shown(examples.CAMPAIGN)
@@ -99,6 +100,7 @@ class CampaignBody(Body):
     assignments_open: int
     workers: int
     most_workers: int
+    hold: str | None
     payroll: PayrollBody | None
     redemptions: list[RedemptionBody]
     refunded: bool
@@ -125,6 +127,7 @@ def campaign_body(uow: UnitOfWork, service: Service, row: CampaignRow) -> Campai
         assignments_open=uow.assignments.count(row.campaign, "open"),
         workers=row.workers,
         most_workers=spec.most_workers,
+        hold=service.holds.reason(row.campaign) if row.state == "inferred" else None,
         payroll=_payroll(uow, service, row),
         redemptions=_redemptions(uow, row),
         refunded=uow.onchain.refunded(row.campaign),

@@ -109,7 +109,7 @@ class ExampleCampaign:
             "labels_per_item": len(WORKERS),
             "payment": {"per_label": str(PER_LABEL), "agreement_bonus": str(BONUS)},
             "review": {"min_seconds_per_label": 1, "gold": {"min_answers": 1, "min_accuracy_ppm": 500_000}},
-            "inference": {"method": "dawid-skene", "tolerance_ppm": 1000},
+            "inference": {"method": reputation.DEFAULT_METHOD, "tolerance_ppm": 1000},
             "assignment_seconds": DAY,
             "opens_at": NOW + 600,
             "closes_at": NOW + 7 * DAY,
@@ -233,17 +233,17 @@ class ExampleCampaign:
     @cached_property
     def method(self) -> Json:
         """The document of the inference's method."""
-        return reputation.method_document(tolerance_ppm=self.spec.tolerance_ppm)
+        return reputation.method_document(self.spec.method)
 
     @cached_property
     def parameters(self) -> Json:
         """The document of what the inference found."""
-        rows = [[912_000, 88_000], [88_000, 912_000]]
-        return {
-            "format": "crowdledger-parameters@v1",
-            "prevalence": [500_000, 500_000],
-            "workers": {wallet(name).address: rows for name in WORKERS},
-        }
+        members = []
+        for hard in ([], [0, 0]):  # the first model has no states of hard items
+            rows = {"0": [990_000, 10_000, *hard], "1": [10_000, 990_000, *hard]}
+            workers = {wallet(name).address: rows for name in WORKERS}
+            members.append({"items": [1_000_000, 1_000_000, *hard], "workers": workers})
+        return {"format": "crowdledger-parameters@v2", "members": members}
 
     def leaf(self, role: str) -> bytes:
         """The leaf hash of an entry, by its name."""

@@ -152,6 +152,7 @@ CAMPAIGN: Json = {
     "assignments_open": 0,
     "workers": len(WORKERS),
     "most_workers": _made.spec.most_workers,
+    "hold": None,
     "payroll": {
         "epoch": 1,
         "root": _ROOT,

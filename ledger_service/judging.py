@@ -54,6 +54,34 @@ def crowd(facts: Sequence[reputation.LabelFact], spec: Specification) -> Crowd:
     return Crowd(votes, tuple(items), tuple(workers))
 
 
+def answers(crowd: Crowd, parameters: reputation.AnyParameters | None) -> dict[bytes, int]:
+    """The answer to each item that follows from a run's parameters; none where there was nothing to infer."""
+    if parameters is None:
+        return {}
+    judged = reputation.judge(crowd.votes, parameters).answer
+    return {item: int(judged[position]) for position, item in enumerate(crowd.items)}
+
+
+def suspicion(crowd: Crowd, gold: Mapping[bytes, int], truth: Mapping[bytes, int]) -> str | None:
+    """Why a campaign must not be settled by what its run inferred; None where it may be.
+
+    Held where some of the workers answer as one and could turn the result, unless gold tells which side is
+    right and the run's answers (`truth`, one for each item of the crowd) follow that side; and held where
+    gold refutes the answers themselves (`reputation.attacks.settle_allowed`).
+    """
+    if not len(crowd.votes):
+        return None
+    from reputation.attacks import settle_allowed
+    from reputation.truth.run import Known
+
+    place = {item: position for position, item in enumerate(crowd.items)}
+    known = sorted((place[item], answer) for item, answer in gold.items() if item in place)
+    pairs = np.array(known, dtype=np.int64).reshape(-1, 2)
+    settled = np.array([truth[item] for item in crowd.items], dtype=np.int64)
+    verdict = settle_allowed(crowd.votes, Known(pairs[:, 0], pairs[:, 1]), answers=settled)
+    return None if verdict.allowed else verdict.reason
+
+
 def pay(
     facts: Sequence[reputation.LabelFact],
     verdicts: Sequence[reputation.Verdict],

@@ -12,7 +12,7 @@ from collections.abc import Callable
 
 from ledger_service.chain.contracts import CampaignState, Stage
 from ledger_service.errors import Corrupt
-from ledger_service.flow import anchor, assign, fund, infer, repost, review, settle, watch
+from ledger_service.flow import anchor, assign, fund, hold, infer, repost, review, settle, watch
 from ledger_service.retries import Retries
 from ledger_service.service import Service
 from ledger_service.store.payouts import PayrollRow
@@ -152,9 +152,23 @@ class Rounds:
         return True
 
     def _inferred(self, campaign: bytes) -> bool:
+        if self._held(campaign):
+            return False
         with self._service.store.begin() as uow:
             settle.settle(uow, self._service.ledger, campaign)
         return True
+
+    def _held(self, campaign: bytes) -> bool:
+        """Whether a ring may have turned the crowd; looked at once a start."""
+        holds, name = self._service.holds, f"0x{campaign.hex()}"
+        if not holds.known(campaign):
+            with self._service.store.begin() as uow:
+                reading = hold.read(uow, campaign)
+            holds.note(campaign, hold.why(reading))
+        reason = holds.reason(campaign)
+        if reason is not None:
+            self._say(logging.ERROR, f"alarm: campaign {name} is held and not settled: {reason}")
+        return reason is not None
 
     def _payable(self, campaign: bytes) -> bool:
         ledger = self._service.ledger

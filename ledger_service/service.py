@@ -13,6 +13,7 @@ from ledger_service.chain.writer import ChainWriter
 from ledger_service.config import Settings
 from ledger_service.eip712 import Domain
 from ledger_service.flow.context import Clock, Ledger, Policy, SystemClock
+from ledger_service.flow.hold import Holds
 from ledger_service.flow.prove import PublishedCampaigns
 from ledger_service.flow.sequencer import Sequencer
 from ledger_service.store.chain import Lane
@@ -32,6 +33,7 @@ class Service:
     watcher: ChainWatcher
     sequencer: Sequencer = field(init=False)
     published: PublishedCampaigns = field(init=False, default_factory=PublishedCampaigns)
+    holds: Holds = field(init=False, default_factory=Holds)
 
     def __post_init__(self) -> None:
         sequencer = Sequencer(self.store, self.ledger, refresh=self.refresh_clock)

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import hashlib
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass
+from types import MappingProxyType
 from typing import Any, TypeVar
 
 from ledger_service import commitments, money
@@ -17,8 +19,11 @@ MAX_BYTES = 65_536
 _MAX_TEXT = 20_000
 _MAX_TEXTS = 200
 MIN_TOLERANCE_PPM = 100  # quantised parameters themselves move by a few ppm
-# Parameters are a matrix per worker: this many numbers can be inferred, committed and audited.
-MAX_PARAMETERS = 4_000_000
+# Parameters are matrices per worker: so many workers times the square of the classes can be inferred,
+# committed and audited, by method. The default has three matrices for each worker, of larger numbers.
+MAX_PARAMETERS: Mapping[str, int] = MappingProxyType(
+    {"latent-class-mean": 1_000_000, "dawid-skene": 4_000_000}
+)
 MAX_ITEMS = 90_000  # their ids, and as many gold answers, are one readable line of an audit
 MAX_WORKERS = 3_000  # a payroll of that many fits one transaction
 MAX_PARTS = 200  # so many fit into a document
@@ -111,8 +116,9 @@ class Specification:
         return read
 
     def __post_init__(self) -> None:
-        if self.method != "dawid-skene":
-            raise BadInput(f"there is no inference method {self.method!r}; there is dawid-skene")
+        if self.method not in MAX_PARAMETERS:
+            known = " and ".join(MAX_PARAMETERS)
+            raise BadInput(f"there is no inference method {self.method!r}; there are {known}")
         if not 2 <= len(set(self.labels)) == len(self.labels):
             raise BadInput(f"a schema has 2 to {_MAX_TEXTS} different labels")
         if self.opens_at >= self.closes_at:
@@ -141,7 +147,7 @@ class Specification:
     @property
     def most_workers(self) -> int:
         """How many workers a campaign can have: what one payroll and one inference run can hold."""
-        return min(MAX_WORKERS, MAX_PARAMETERS // len(self.labels) ** 2)
+        return min(MAX_WORKERS, MAX_PARAMETERS[self.method] // len(self.labels) ** 2)
 
     @property
     def most(self) -> int:

@@ -7,6 +7,8 @@ from typing import Any
 
 import pytest
 
+import reputation
+from ledger_service import specification
 from ledger_service.errors import BadInput
 from ledger_service.specification import Specification
 
@@ -98,10 +100,15 @@ def test_a_document_has_a_size() -> None:
 def test_many_classes_leave_room_for_fewer_workers() -> None:
     spec = Specification.from_json(changed("schema.labels", [str(n) for n in range(200)]), 0)
     assert spec.most_workers == 100
+    document = changed("schema.labels", [str(n) for n in range(200)])
     with pytest.raises(BadInput, match="at most 100 workers"):
-        Specification.from_json(
-            changed("schema.labels", [str(n) for n in range(200)]) | {"labels_per_item": 101}, 0
-        )
+        Specification.from_json(document | {"labels_per_item": 101}, 0)
+    default = document | {"inference": {"method": "latent-class-mean", "tolerance_ppm": 100}}
+    assert Specification.from_json(default, 0).most_workers == 25
+
+
+def test_the_methods_are_those_that_can_be_committed() -> None:
+    assert set(specification.MAX_PARAMETERS) == set(reputation.COMMITTED_METHODS)
 
 
 def parts(count: int = 3) -> list[dict[str, Any]]:

@@ -14,7 +14,7 @@ from api.dependencies import CampaignId, Running
 from api.models import Body, Bytes32, Money, OpeningBody, Position, Seconds, Signature, shown
 from api.problems import responses
 from ledger_service.errors import BadInput, BadSignature, Conflict, NotYours, Unauthenticated
-from ledger_service.flow import publish, repost
+from ledger_service.flow import hold, publish, repost
 from ledger_service.terms import Terms
 
 router = APIRouter(prefix="/v1/campaigns", tags=["campaigns"])
@@ -216,6 +216,20 @@ def post_repost(service: Running, caller: Caller, campaign: CampaignId) -> Campa
         raise NotYours("there is no such campaign")
     with service.store.begin() as uow:
         repost.repost(uow, service.ledger, campaign)
+        return campaign_body(uow, service, uow.campaigns.get(campaign))
+
+
+@router.post(
+    "/{campaign}/release",
+    summary="Settle a held campaign",
+    responses=responses(Unauthenticated, NotYours, Conflict),
+)
+def post_release(service: Running, caller: Caller, campaign: CampaignId) -> CampaignBody:
+    """For the operator alone, by its own decision; audits go on saying what the crowd is suspected of."""
+    if caller != service.ledger.operator.address:
+        raise NotYours("there is no such campaign")
+    with service.store.begin() as uow:
+        hold.release(uow, service.ledger, campaign)
         return campaign_body(uow, service, uow.campaigns.get(campaign))
 
 

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, TypeVar
 
 import reputation
+from ledger_service import judging
 from ledger_service.audit import steps_campaign, steps_log, steps_replay, steps_structure
 from ledger_service.audit.ledger import CampaignRows, Ledger
 from ledger_service.audit.openings import Charter, Files, Openings
@@ -18,6 +19,7 @@ from ledger_service.audit.source import LogSource
 from ledger_service.audit.steps_replay import Facts, RunReplay
 from ledger_service.entries import Domain, Review
 from ledger_service.log.checkpoint import Checkpoint, VerifierKey
+from ledger_service.specification import Specification
 
 if TYPE_CHECKING:  # the chain is read through web3, which takes a while to load and is not always wanted
     from ledger_service.audit.chain_reading import ChainReader
@@ -192,7 +194,18 @@ class _Audit:
             runs[row.leaf] = steps_replay.check_run(case.rows, row, spec, openings, facts)
         self.progress("inference", len(runs), len(runs))
         case.runs = runs
+        self._note_suspicion(case, openings, spec)
         return len(runs) + len(case.rows.truths)
+
+    def _note_suspicion(self, case: _Case, openings: Openings, spec: Specification) -> None:
+        """Say which campaigns the service has to hold, and which it settled all the same."""
+        gold = {item: spec.answer_index(opening.content) for item, opening in openings.gold.items()}
+        known = {item: answer for item, answer in gold.items() if answer is not None}
+        for replay in list((case.runs or {}).values())[-1:]:
+            reason = judging.suspicion(replay.crowd, known, replay.truth)
+            if reason is not None:
+                stands = "settled all the same" if case.rows.settlements else "held"
+                self.notes.append(f"{case.name} is {stands}: {reason}")
 
     def _compare(self, ledger: Ledger, domain: Domain, cases: list[_Case]) -> ChainFindings:
         if self.chain is None:

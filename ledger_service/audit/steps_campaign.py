@@ -21,7 +21,8 @@ def check_charter(rows: CampaignRows, charter: Charter, domain: Domain, escrow: 
      2. The campaign's id is the hash of the chain, the escrow and the terms.
      3. The terms name the entry's requester, and the specification as their brief and its price of a label.
      4. The escrow is the one that the reader expects, where one was named.
-     5. Every assignment is due within the time that the specification gives, and before labelling closes.
+     5. Every assignment was made while labelling was open, and is due within the time that the specification
+        gives, and before labelling closes.
      6. No item has more labels than the specification asks for: each is paid for.
 
     Returns:
@@ -52,6 +53,9 @@ def check_charter(rows: CampaignRows, charter: Charter, domain: Domain, escrow: 
 
 def _check_due(rows: CampaignRows, spec: Specification) -> None:  # 5
     for row in rows.assignments:
+        if not spec.opens_at <= row.entry.assigned_at < spec.closes_at:
+            when = f"{spec.opens_at} to {spec.closes_at - 1}"
+            raise mismatch(row, "time of its assignment", when, row.entry.assigned_at)
         latest = min(row.entry.assigned_at + spec.assignment_seconds, spec.closes_at)
         if row.entry.due_at > latest:
             raise mismatch(row, "due time", f"{latest} or earlier", row.entry.due_at)

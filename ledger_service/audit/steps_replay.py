@@ -6,8 +6,6 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-import numpy as np
-
 import reputation
 from ledger_service import commitments, judging
 from ledger_service.audit.ledger import CampaignRows, Row
@@ -19,9 +17,10 @@ from ledger_service.errors import BadSignature
 from ledger_service.judging import Crowd
 from ledger_service.log.receipts import check_statement
 from ledger_service.signing import SIGNATURE_BYTES
-from ledger_service.specification import Specification
+from ledger_service.specification import MAX_PARAMETERS, Specification
 
-MAX_PARAMETERS = 1 << 26
+# How many times as many parameters as the service admits are repeated here.
+_SLACK = 16
 _RUN_FAULTS = (ValueError, TypeError, KeyError, AttributeError, OverflowError)
 
 
@@ -44,7 +43,7 @@ class RunReplay:
 
     row: Row[InferenceRun]
     crowd: Crowd
-    parameters: reputation.Parameters | None
+    parameters: reputation.AnyParameters | None
     truth: Mapping[bytes, int]
 
 
@@ -119,47 +118,72 @@ def check_run(
 ) -> RunReplay:
     """Repeat one inference run.
 
-     1. Its method is the published one, with the published hyper-parameters; it read every label that has an
-        answer of the schema and stands among the entries that it read.
+     1. Its method is the one that the specification names, with the published hyper-parameters; it read every
+        label that has an answer of the schema and stands among the entries that it read.
      2. Its parameters are those committed to, for exactly the workers who answered.
      3. From the committed parameters follow, for each item with an answer, exactly the run's `Truth`: the
         answer that its commitment opens to, and its confidence; and no truth of another item.
-     4. One more EM step moves no parameter by more than the specification's tolerance, and the run says so.
-     5. The whole inference, run again from the labels, ends within the tolerance of the parameters.
+     4. Its certificate holds (`reputation.certify`): the parameters count these votes, and one more EM step
+        moves none by more than the specification's tolerance, and by as much as the run says.
+     5. The whole inference, run again from the labels, ends within the tolerance of the parameters, after as
+        many iterations as the run says.
 
     Raises:
         Mismatch: naming the run's or the truth's entry.
         NotChecked: it is too large to be repeated here.
     """
     method = openings.document(row, "method", row.entry.method)
-    if method != reputation.method_document():
-        raise mismatch(row, "method", reputation.method_document(), method)
+    if method != reputation.method_document(spec.method):
+        raise mismatch(row, "method", reputation.method_document(spec.method), method)
     crowd = judging.crowd(facts.before(row.entry.log_size), spec)
     if row.entry.labels != len(crowd.votes):
         raise mismatch(row, "labels that the run read", len(crowd.votes), row.entry.labels)
-    if crowd.votes.workers * crowd.votes.classes**2 > MAX_PARAMETERS:
-        raise NotChecked(f"the run at entry {row.index} has more than {MAX_PARAMETERS} parameters")
+    largest = _SLACK * MAX_PARAMETERS[spec.method]
+    if crowd.votes.workers * crowd.votes.classes**2 > largest:
+        raise NotChecked(f"the run at entry {row.index} has more than {largest} parameters for each matrix")
     document = openings.document(row, "parameters", row.entry.parameters)
     truths = [truth for truth in rows.truths if truth.entry.run == row.leaf]
     if not len(crowd.votes):
-        if truths:
-            raise mismatch(truths[0], "truth of an item without an answer", "none", truths[0].entry.item)
+        _check_nothing(row, truths, spec, document)
         return RunReplay(row, crowd, None, {})
-    parameters = _parameters(row, document, crowd)
+    parameters = _parameters(row, document, spec, crowd)
     truth = _check_truths(row, truths, spec, openings, crowd, parameters)
-    _check_residual(row, spec, crowd, parameters)
-    check_rerun(row, spec, crowd, parameters)
+    entry = row.entry
+    run = reputation.CommittedRun(spec.method, parameters, entry.labels, entry.iterations, entry.residual)
+    certificate = reputation.certify(run, crowd.votes, tolerance_ppm=spec.tolerance_ppm)
+    _refuse(row, certificate.faults)
+    check_rerun(row, spec, crowd, run)
     return RunReplay(row, crowd, parameters, truth)
 
 
-def _parameters(row: Row[InferenceRun], document: Any, crowd: Crowd) -> reputation.Parameters:  # 2
+def _check_nothing(
+    row: Row[InferenceRun], truths: Sequence[Row[Any]], spec: Specification, document: Any
+) -> None:
+    """A run that had no votes found nothing, and says so."""
+    nothing = reputation.parameters_document(spec.method, None, ())
+    if document != nothing:
+        raise mismatch(row, "parameters without votes", nothing, document)
+    if row.entry.iterations or row.entry.residual:
+        found = f"{row.entry.iterations} and {row.entry.residual}"
+        raise mismatch(row, "iterations and residual without votes", "0 and 0", found)
+    if truths:
+        raise mismatch(truths[0], "truth of an item without an answer", "none", truths[0].entry.item)
+
+
+def _refuse(row: Row[InferenceRun], faults: Sequence[reputation.Fault]) -> None:
+    """Name the first thing that does not hold, if there is one."""
+    for fault in faults:
+        raise mismatch(row, fault.what, fault.expected, fault.found)
+
+
+def _parameters(
+    row: Row[InferenceRun], document: Any, spec: Specification, crowd: Crowd
+) -> reputation.AnyParameters:  # 2
     try:
-        parameters = reputation.parameters_from_document(document, crowd.workers)
+        return reputation.parameters_from_document(spec.method, document, crowd.workers, crowd.votes.classes)
     except _RUN_FAULTS as error:
-        raise mismatch(row, "parameters", f"those of {len(crowd.workers)} workers", str(error)) from error
-    if parameters.prevalence.size != crowd.votes.classes:
-        raise mismatch(row, "classes of the parameters", crowd.votes.classes, int(parameters.prevalence.size))
-    return parameters
+        wanted = f"those of {len(crowd.workers)} workers and {crowd.votes.classes} classes"
+        raise mismatch(row, "parameters", wanted, str(error)) from error
 
 
 def _check_truths(
@@ -168,7 +192,7 @@ def _check_truths(
     spec: Specification,
     openings: Openings,
     crowd: Crowd,
-    parameters: reputation.Parameters,
+    parameters: reputation.AnyParameters,
 ) -> dict[bytes, int]:  # 3
     judgement = reputation.judge(crowd.votes, parameters)
     expected = {
@@ -193,27 +217,11 @@ def _check_truths(
     return {item: answer for item, (answer, _) in expected.items()}
 
 
-def _check_residual(
-    row: Row[InferenceRun], spec: Specification, crowd: Crowd, parameters: reputation.Parameters
-) -> None:  # 4
-    residual = reputation.certify(crowd.votes, parameters, reputation.ConfusionPrior())
-    if residual > spec.tolerance_ppm:
-        raise mismatch(row, "movement of one more step, in ppm", f"at most {spec.tolerance_ppm}", residual)
-    # It is rounded up from a float: two machines may disagree by one.
-    if abs(row.entry.residual - residual) > 1:
-        raise mismatch(row, "residual that the run states, in ppm", residual, row.entry.residual)
-
-
 def check_rerun(
-    row: Row[InferenceRun], spec: Specification, crowd: Crowd, parameters: reputation.Parameters
+    row: Row[InferenceRun], spec: Specification, crowd: Crowd, run: reputation.CommittedRun
 ) -> None:  # 5
-    again = reputation.quantise(reputation.dawid_skene(crowd.votes))
-    apart = max(
-        int(np.abs(again.prevalence - parameters.prevalence).max()),
-        int(np.abs(again.confusion - parameters.confusion).max()),
-    )
-    if apart > spec.tolerance_ppm:
-        raise mismatch(row, "distance from a rerun, in ppm", f"at most {spec.tolerance_ppm}", apart)
+    again = reputation.commit(crowd.votes, spec.method)
+    _refuse(row, reputation.compare(run, again, tolerance_ppm=spec.tolerance_ppm))
 
 
 def check_reputation(rows: CampaignRows, spec: Specification, runs: Mapping[bytes, RunReplay]) -> int:

@@ -17,12 +17,13 @@ def check_structure(ledger: Ledger) -> int:
 
      1. Every `Review` names a `Label` before it, every `Reputation` an `InferenceRun` before it.
      2. Each campaign has exactly one `Campaign` entry, and it stands before everything else of the campaign.
-     3. Every `Assignment` names a `Matching` of the campaign before it; each matching run counts its
-        assignments; no item is given to one worker twice.
+     3. Every `Assignment` names a `Matching` of the campaign before it, and was made when that was or later;
+        each matching run counts its assignments; no item is given to one worker twice.
      4. Every `Label` answers an `Assignment` before it, was made when it was assigned or later and no later
         than it was due; one answer per item and worker; its suggestion, if it names one, was shown before.
-     5. One `Review` per label, accepting or rejecting; a run's labels are reviewed before its payouts.
-     6. An `InferenceRun` read no more than what stood before it.
+     5. One `Review` per label, accepting or rejecting, no earlier than the label was made; a run's labels are
+        reviewed before its payouts.
+     6. An `InferenceRun` read no more than what stood before it, and every label of the campaign there.
      7. Every `Truth`, `Reputation`, `Payout` and `Settlement` names a run of the campaign before it; there is
         one per run and item, worker and domain, worker, and run.
      8. Payouts are cumulative: no worker's amount ever falls; each settlement is the sum of what all workers
@@ -57,7 +58,9 @@ def _check_first(rows: CampaignRows) -> None:  # 2
 def _check_assignments(ledger: Ledger, rows: CampaignRows) -> None:  # 3
     given: Counter[bytes] = Counter()
     for row in rows.assignments:
-        _referred(ledger, row, Matching, row.entry.run, "matching run")
+        matched = _referred(ledger, row, Matching, row.entry.run, "matching run").entry.made_at
+        if row.entry.assigned_at < matched:
+            raise _misfit(row, "time of its assignment", f"{matched} or later", row.entry.assigned_at)
         if row.entry.due_at < row.entry.assigned_at:
             raise _misfit(row, "due time", f"{row.entry.assigned_at} or later", row.entry.due_at)
         given[row.entry.run] += 1
@@ -88,7 +91,10 @@ def _check_labels(ledger: Ledger, rows: CampaignRows) -> None:  # 4
 
 def _check_reviews(rows: CampaignRows) -> None:  # 5
     reviewed = {row.entry.label: row.index for row in rows.reviews}
+    made = {row.leaf: row.entry.made_at for row in rows.labels}
     for row in rows.reviews:
+        if row.entry.made_at < made[row.entry.label]:
+            raise _misfit(row, "time of the review", f"{made[row.entry.label]} or later", row.entry.made_at)
         if row.entry.verdict not in (Review.ACCEPTED, Review.REJECTED):
             raise _misfit(row, "verdict", "1 or 2", row.entry.verdict)
     _once(rows.reviews, lambda row: row.entry.label, "review of the label")
@@ -104,6 +110,10 @@ def _check_runs(rows: CampaignRows) -> None:  # 6
     for row in rows.runs:
         if row.entry.log_size > row.index:
             raise _misfit(row, "entries that the run read", f"at most {row.index}", row.entry.log_size)
+        for label in labels_before(rows, row.index):
+            if label.index >= row.entry.log_size:
+                what = "entries that the run read, with every label before it"
+                raise _misfit(row, what, f"more than {label.index}", row.entry.log_size)
         there = sum(label.index < row.entry.log_size for label in rows.labels)
         if row.entry.labels > there:
             raise _misfit(row, "labels that the run read", f"at most {there}", row.entry.labels)

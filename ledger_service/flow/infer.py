@@ -15,10 +15,6 @@ from ledger_service.store.judgements import ReputationRow, RunRow, TruthRow
 from ledger_service.store.store import UnitOfWork
 from ledger_service.store.vault import Opening
 
-UINT32_MAX = (1 << 32) - 1
-# What a run commits to when there was nothing to infer from.
-NO_PARAMETERS = {"format": "crowdledger-parameters@v1", "prevalence": [], "workers": {}}
-
 
 @dataclass(frozen=True, slots=True)
 class Reading:
@@ -32,13 +28,11 @@ class Reading:
 
 @dataclass(frozen=True, slots=True)
 class Conclusion:
-    """What inference found, ready to be written."""
+    """What inference found, ready to be written. `run` is None when there was nothing to infer from."""
 
     method: Json
     document: Json
-    parameters: reputation.Parameters | None
-    iterations: int
-    residual: int
+    run: reputation.CommittedRun | None
 
 
 def read(uow: UnitOfWork, campaign_id: bytes) -> Reading:
@@ -51,14 +45,11 @@ def read(uow: UnitOfWork, campaign_id: bytes) -> Reading:
 
 def conclude(reading: Reading) -> Conclusion:
     """Run the inference; pure, and the slow part, so no transaction is open meanwhile."""
-    method = reputation.method_document()
-    if not len(reading.crowd.votes):
-        return Conclusion(method, NO_PARAMETERS, None, 0, 0)
-    run = reputation.dawid_skene(reading.crowd.votes)
-    parameters = reputation.quantise(run)
-    residual = reputation.certify(reading.crowd.votes, parameters, reputation.ConfusionPrior())
-    document = reputation.parameters_document(parameters, reading.crowd.workers)
-    return Conclusion(method, document, parameters, run.iterations, min(residual, UINT32_MAX))
+    method = reading.spec.method
+    votes, workers = reading.crowd.votes, reading.crowd.workers
+    run = reputation.commit(votes, method) if len(votes) else None
+    document = reputation.parameters_document(method, run.parameters if run else None, workers)
+    return Conclusion(reputation.method_document(method), document, run)
 
 
 def infer(uow: UnitOfWork, reading: Reading, conclusion: Conclusion) -> None:
@@ -73,8 +64,8 @@ def infer(uow: UnitOfWork, reading: Reading, conclusion: Conclusion) -> None:
             method=commitments.digest(conclusion.method),
             parameters=commitments.digest(conclusion.document),
             labels=len(reading.crowd.votes),
-            iterations=conclusion.iterations,
-            residual=conclusion.residual,
+            iterations=conclusion.run.iterations if conclusion.run else 0,
+            residual=conclusion.run.residual_ppm if conclusion.run else 0,
         )
     )
     truths = _truths(uow, reading, conclusion, run.leaf)
@@ -97,9 +88,9 @@ def infer(uow: UnitOfWork, reading: Reading, conclusion: Conclusion) -> None:
 def _truths(
     uow: UnitOfWork, reading: Reading, conclusion: Conclusion, run: bytes
 ) -> list[tuple[entries.Entry, Opening]]:
-    if conclusion.parameters is None:
+    if conclusion.run is None:
         return []
-    judgement = reputation.judge(reading.crowd.votes, conclusion.parameters)
+    judgement = reputation.judge(reading.crowd.votes, conclusion.run.parameters)
     made = []
     for position, item in enumerate(reading.crowd.items):
         content = {"label": reading.spec.labels[int(judgement.answer[position])]}
@@ -111,9 +102,9 @@ def _truths(
 
 
 def _reputations(reading: Reading, conclusion: Conclusion, run: bytes) -> list[entries.Entry]:
-    if conclusion.parameters is None:
+    if conclusion.run is None:
         return []
-    skill = reputation.skill(reading.crowd.votes, conclusion.parameters)
+    skill = reputation.skill(reading.crowd.votes, conclusion.run.parameters)
     return [
         entries.encode(
             entries.Reputation(

@@ -59,7 +59,8 @@ def review(uow: UnitOfWork, ledger: Ledger, campaign_id: bytes) -> None:
     spec = campaign.spec
     facts = facts_of(uow, campaign)
     verdicts = judging.reviews(facts, gold_of(uow, campaign), spec)
-    now = ledger.clock.now()
+    # A worker's clock may be ahead of ours: nothing is reviewed before it was made.
+    now = max([ledger.clock.now(), *(fact.made_at for fact in facts)])
     made = []
     for fact, verdict in zip(facts, verdicts, strict=True):
         reason = Opening(verdict.reason, uow.vault.salt(b"reason", verdict.leaf))

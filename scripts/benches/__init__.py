@@ -22,6 +22,7 @@ MISSED, UNUSABLE, INTERRUPTED = 1, 2, 130
 BENCHES = {
     "gas": "what the contracts cost, beside HUMAN's escrow and EAS, on one local chain",
     "log": "how fast the log appends, takes labels, proves and is verified, beside plain COPY and pymerkle",
+    "truth": "how right, calibrated and fast truth inference is on real crowds, beside crowd-kit",
 }
 
 EPILOG = """\

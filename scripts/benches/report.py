@@ -10,6 +10,8 @@ from typing import Any, Literal
 from rich.console import Console
 from rich.table import Table
 
+MORE_IS_BETTER = ("/s", "% right", "% F1", "AUC", "points")  # what a unit ends with
+
 
 @dataclass(frozen=True, slots=True)
 class Bar:
@@ -43,8 +45,9 @@ class Row:
         what: the operation.
         sizes: what it was done with, by name: entries, workers, hashes in the proof.
         ours: our figure, None in a row that is about the peer alone.
-        unit: of both figures. More is better where it is a rate ("…/s"), less everywhere else.
+        unit: of both figures. More is better where it is one of `MORE_IS_BETTER`, less everywhere else.
         note: what one has to know to read the figures rightly.
+        figures: further figures of the same measurement, by name; not in the table for people.
     """
 
     what: str
@@ -54,13 +57,15 @@ class Row:
     peer: Peer | None = None
     bar: Bar | None = None
     note: str = ""
+    figures: Mapping[str, float] = field(default_factory=dict)
 
     @property
     def ratio(self) -> float | None:
-        """How many times better ours is than the peer's: a rate ours by theirs, a cost theirs by ours."""
+        """How many times better ours is than the peer's: where more is better ours by theirs, else theirs by
+        ours."""
         if self.peer is None or not self.ours:
             return None
-        if self.unit.endswith("/s"):
+        if self.unit.endswith(MORE_IS_BETTER):
             return self.ours / self.peer.figure if self.peer.figure else None
         return self.peer.figure / self.ours
 

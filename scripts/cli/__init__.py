@@ -25,6 +25,7 @@ COMMANDS = {
     "mirror": "copy a log into a folder that needs no service",
     "receipt": "see whether the receipts of your labels were kept",
     "monitor": "follow a log, and raise an alarm when it does you wrong",
+    "infer": "what is true, and who is good, from a crowd's answers in a file",
     "audit": "check a whole log: every entry, signature, amount and payment",
     "fsck": "check a service's database, or a mirror: every row against the log",
     "restore": "build a service again from its operator's mirror, its keys and the chain",

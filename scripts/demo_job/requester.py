@@ -169,7 +169,7 @@ class Requester:
                 "min_seconds_per_label": 1,
                 "gold": {"min_answers": 3, "min_accuracy_ppm": self._gold_bar()},
             },
-            "inference": {"method": "dawid-skene", "tolerance_ppm": 1000},
+            "inference": {"method": "latent-class-mean", "tolerance_ppm": 1000},
             "assignment_seconds": 3 * DAY,
             "opens_at": self.opens_at,
             "closes_at": closes_at,

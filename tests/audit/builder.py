@@ -11,7 +11,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -78,6 +78,7 @@ class Builder:
     place: Place = field(default_factory=Place)
     labels_per_item: int | None = None
     earlier: Builder | None = None
+    method: str = reputation.DEFAULT_METHOD
 
     def __post_init__(self) -> None:
         self.domain = Domain(self.place.chain_id, self.place.log)
@@ -181,7 +182,7 @@ class Builder:
             "labels_per_item": self.change("labels wanted", self.labels_per_item or self.workers),
             "payment": {"per_label": "50000", "agreement_bonus": "10000"},
             "review": {"min_seconds_per_label": 2, "gold": {"min_answers": 3, "min_accuracy_ppm": 600_000}},
-            "inference": {"method": "dawid-skene", "tolerance_ppm": 1000},
+            "inference": {"method": self.method, "tolerance_ppm": 1000},
             "assignment_seconds": 86_400,
             "opens_at": self.place.now,
             "closes_at": self.place.now + 7 * 86_400,
@@ -292,23 +293,19 @@ class Builder:
 
     def _infer(self) -> None:
         crowd = self.crowd = judging.crowd(self.facts, self.spec)
-        method = self.change("method", reputation.method_document())
-        document = {"format": "crowdledger-parameters@v1", "prevalence": [], "workers": {}}
-        iterations = residual = 0
-        if len(crowd.votes):
-            found = reputation.dawid_skene(crowd.votes)
-            self.parameters = self.change("parameters", reputation.quantise(found))
-            residual = reputation.certify(crowd.votes, self.parameters, reputation.ConfusionPrior())
-            document = reputation.parameters_document(self.parameters, crowd.workers)
-            iterations = found.iterations
+        method = self.change("method", reputation.method_document(self.method))
+        found = self._committed(crowd.votes) if len(crowd.votes) else None
+        parameters = found.parameters if found else None
+        document = reputation.parameters_document(self.method, parameters, crowd.workers)
+        document = self.change("document", document)
         struct = entries.InferenceRun(
             campaign=self.campaign,
             log_size=len(self.tree),
             method=commitments.digest(method),
             parameters=commitments.digest(document),
             labels=len(crowd.votes),
-            iterations=iterations,
-            residual=residual,
+            iterations=found.iterations if found else 0,
+            residual=found.residual_ppm if found else 0,
         )
         shown = self.change("opened parameters", document)
         run = self.log("run", struct, method=method, parameters=shown)
@@ -317,15 +314,23 @@ class Builder:
         if len(crowd.votes):
             self._conclude(crowd)
 
+    def _committed(self, votes: reputation.Votes) -> reputation.CommittedRun:
+        """The run; whoever changes its parameters states the residual that they have."""
+        found = reputation.commit(votes, self.method)
+        found = replace(found, parameters=self.change("parameters", found.parameters))
+        moves = reputation.certify(found, votes, tolerance_ppm=1000).residual_ppm
+        self.committed = found if moves is None else replace(found, residual_ppm=moves)
+        return self.committed
+
     def _conclude(self, crowd: judging.Crowd) -> None:
-        judgement = reputation.judge(crowd.votes, self.parameters)
+        judgement = reputation.judge(crowd.votes, self.committed.parameters)
         for n, item in enumerate(crowd.items):
             answer = self.truth[item] = int(self.change("truth", int(judgement.answer[n]), n))
             opening = opened({"label": PLACES[answer]}, f"truth {n}")
             confidence = int(judgement.confidence_ppm[n])
             truth = entries.Truth(self.campaign, item, committed(opening), confidence, self.run)
             self.log("truth entry", truth, None, n, truth=opening)
-        skill = reputation.skill(crowd.votes, self.parameters)
+        skill = reputation.skill(crowd.votes, self.committed.parameters)
         for n, worker in enumerate(crowd.workers):
             score, error = int(skill.score_ppm[n]), int(skill.standard_error_ppm[n])
             standing = entries.Reputation(worker, self.spec.domain_digest, score, error, self.run)

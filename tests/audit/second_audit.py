@@ -75,12 +75,140 @@ def reasons(
     return found
 
 
+def digamma(x: float) -> float:
+    fractions = 0.0
+    for step in range(10):
+        fractions += 1 / (x + step)
+    y = x + 10
+    z = 1 / (y * y)
+    tail = 0.0
+    for term in (-691 / 32760, 1 / 132, -1 / 240, 1 / 252, -1 / 120, 1 / 12):
+        tail = z * (term + tail)
+    return ((math.log(y) - 0.5 / y) - tail) - fractions
+
+
+class Model:
+    """One of the two models, from votes and what it counts."""
+
+    def __init__(self, votes: Any, counts: Any, prior: Any, classes: int) -> None:
+        self.items, self.workers = counts["items"], counts["workers"]
+        self.answers, self.states = range(classes), range(len(self.items))
+        self.weights = [count + PPM * prior["prevalence"] for count in self.items]
+        added = [self._community(state, prior["levels"][state // classes]) for state in self.states]
+        self.rows = {
+            worker: [
+                [max(1, self._count(worker, a, s) + added[s][a]) for a in self.answers] for s in self.states
+            ]
+            for worker in self.workers
+        }
+        logs = {worker: [self._logs(row) for row in rows] for worker, rows in self.rows.items()}
+        self.joint = {item: self._logs(self.weights) for item, _, _ in votes}
+        for item, worker, answer in votes:
+            for s in self.states:
+                self.joint[item][s] += logs[worker][s][answer]
+        self.shares = {
+            item: _scaled([math.exp((j - max(row)) / 2**36) for j in row]) for item, row in self.joint.items()
+        }
+
+    def _count(self, worker: str, answer: int, state: int) -> int:
+        given = self.workers[worker].get(str(answer))
+        return int(given[state]) if given else 0
+
+    def _community(self, state: int, level: Any) -> list[int]:
+        pooled = []
+        for answer in self.answers:
+            kind = "correct" if answer == state % len(self.answers) else "wrong"
+            pseudo = len(self.workers) * level[kind + "_per_worker"] + level[kind]
+            pooled.append(sum(self._count(w, answer, state) for w in self.workers) + PPM * pseudo)
+        return [PPM * level["worker_labels"] * cell // sum(pooled) for cell in pooled]
+
+    def _logs(self, row: list[int]) -> list[int]:
+        total = digamma(sum(row) / PPM)
+        return [round(max(digamma(x / PPM) - total, -32.0) * 2**36) for x in row]
+
+    def billionths(self, item: bytes) -> list[int]:
+        found = [0 for _ in self.answers]
+        for state, share in enumerate(self.shares[item]):
+            found[state % len(found)] += round(10**9 * share)
+        return found
+
+    def moved(self, votes: Any) -> float:
+        """The largest movement, as a share."""
+        items = [sum(share[s] for share in self.shares.values()) for s in self.states]
+        counted = {w: [[0.0 for _ in self.answers] for _ in self.states] for w in self.workers}
+        for item, worker, answer in votes:
+            for s in self.states:
+                counted[worker][s][answer] += self.shares[item][s]
+        moved = [abs(PPM * new - old) / sum(self.weights) for new, old in zip(items, self.items, strict=True)]
+        for worker, rows in counted.items():
+            for s in self.states:
+                for a in self.answers:
+                    apart = abs(PPM * rows[s][a] - self._count(worker, a, s))
+                    moved.append(apart / sum(self.rows[worker][s]))
+        return max(moved)
+
+
+class Run:
+    """Truth, residual and standing by the mean of two models."""
+
+    def __init__(self, labels: Sequence[Label], parameters: Any, method: Any) -> None:
+        self.votes = [
+            (label.item, label.worker, label.answer) for label in labels if label.answer is not None
+        ]
+        self.items = list(dict.fromkeys(item for item, _, _ in self.votes))
+        self.workers = list(dict.fromkeys(worker for _, worker, _ in self.votes))
+        self.counts = parameters["members"]
+        self.classes = len(self.counts[0]["items"])
+        self.models = [
+            Model(self.votes, counts, prior, self.classes)
+            for counts, prior in zip(self.counts, method["members"], strict=True)
+        ]
+
+    def sums(self) -> bool:
+        """Whether the models count exactly the votes."""
+        given: dict[tuple[str, str], int] = {}
+        for _, worker, answer in self.votes:
+            given[worker, str(answer)] = given.get((worker, str(answer)), 0) + PPM
+        return all(
+            sum(counts["items"]) == PPM * len(self.items)
+            and given
+            == {(w, a): sum(row) for w, rows in counts["workers"].items() for a, row in rows.items()}
+            for counts in self.counts
+        )
+
+    def truth(self) -> dict[bytes, tuple[int, int]]:
+        """Answer and confidence of every item."""
+        found = {}
+        for item in self.items:
+            total = [sum(column) for column in zip(*(m.billionths(item) for m in self.models), strict=True)]
+            answer = total.index(max(total))
+            found[item] = answer, (2 * PPM * total[answer] + sum(total)) // (2 * sum(total))
+        return found
+
+    def residual(self) -> int:
+        return math.ceil(PPM * max(model.moved(self.votes) for model in self.models))
+
+    def standing(self) -> dict[str, tuple[int, int]]:
+        """Score and standard error of every worker."""
+        found, first, truth = {}, self.models[0], self.truth()
+        for worker in self.workers:
+            score = 0
+            for k, row in enumerate(first.rows[worker]):
+                score += (first.weights[k] * PPM // sum(first.weights)) * (row[k] * PPM // sum(row))
+            score //= PPM
+            theirs = [item for item, voter, _ in self.votes if voter == worker]
+            doubt = sum(PPM - truth[item][1] for item in theirs) // (len(theirs) + 1)
+            luck = score * (PPM - score) // (len(theirs) + 1)
+            found[worker] = score, math.isqrt(luck + doubt * doubt)
+        return found
+
+
 def log_units(ppm: int) -> int:
     return round(math.log(ppm / PPM) * 2**36)
 
 
-class Run:
-    """Truth, residual and standing from votes and committed parameters."""
+class FirstRun:
+    """Truth, residual and standing by the first method."""
 
     def __init__(self, labels: Sequence[Label], parameters: Any) -> None:
         self.votes = [

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from ledger_service import specification
-from ledger_service.audit import source, steps_replay
+from ledger_service.audit import source
 from ledger_service.audit.auditor import audit
 from ledger_service.audit.source import DirSource
 from tests.audit.builder import Builder, show
@@ -43,12 +44,30 @@ def _longest_row(classes: int) -> int:
 
 @pytest.mark.parametrize("classes", range(2, 201))
 def test_the_largest_campaign_of_any_schema_can_be_audited(classes: int) -> None:
-    workers = min(specification.MAX_WORKERS, specification.MAX_PARAMETERS // classes**2)
+    workers = min(specification.MAX_WORKERS, specification.MAX_PARAMETERS["dawid-skene"] // classes**2)
     row = _longest_row(classes) + classes + len("[],")
     line = 2_000 + workers * (len('"":[],') + 42 + classes * row) + row
     assert line <= source.MAX_LINE_BYTES
     assert line <= source.MAX_JSON_BYTES
-    assert workers * classes**2 <= steps_replay.MAX_PARAMETERS
+
+
+def _most_digits(numbers: int, total: int) -> int:
+    """An upper bound of the digits of so many numbers of this sum: the logarithm is concave."""
+    return math.floor(numbers * (1 + math.log10(1 + total / numbers)))
+
+
+@pytest.mark.parametrize("classes", range(2, 201))
+def test_so_can_the_largest_of_the_default_method(classes: int) -> None:
+    workers = min(specification.MAX_WORKERS, specification.MAX_PARAMETERS["latent-class-mean"] // classes**2)
+    # A worker answers an item once, and an item has at most a thousand labels.
+    answered = min(specification.MAX_ITEMS, specification.MAX_ITEMS * 1_000 // workers) * PPM
+    line = 2_000
+    for states in (classes, 2 * classes):
+        numbers = states * classes
+        names = len('"":{},') + 42 + classes * len('"199":[],')
+        line += workers * (_most_digits(numbers, answered) + numbers + names)
+        line += states * (len(str(specification.MAX_ITEMS * PPM)) + 1)
+    assert line <= source.MAX_LINE_BYTES
 
 
 def test_the_longest_row_is_as_long_as_is_said() -> None:

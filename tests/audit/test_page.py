@@ -52,9 +52,20 @@ def _unknown(content: Any, position: int) -> Any:
     return {"label": "none of them"} if position == 7 else content
 
 
+def _second(
+    labels: list[second_audit.Label], opens: dict[str, Any]
+) -> second_audit.Run | second_audit.FirstRun:
+    if opens["method"]["version"] == 1:
+        return second_audit.FirstRun(labels, opens["parameters"])
+    run = second_audit.Run(labels, opens["parameters"], opens["method"])
+    assert run.sums()
+    return run
+
+
+@pytest.mark.parametrize("method", reputation.COMMITTED_METHODS)
 @pytest.mark.parametrize("changes", [{}, {"answer": _unknown}], ids=["as it is", "an answer of no schema"])
-def test_an_audit_from_the_page_alone_finds_what_was_logged(changes: dict[str, Any]) -> None:
-    made = Builder(items=40, changes=changes)
+def test_an_audit_from_the_page_alone_finds_what_was_logged(changes: dict[str, Any], method: str) -> None:
+    made = Builder(items=40, changes=changes, method=method)
     labels, document = _labels(made), made.spec_document
     schema = document["schema"]["labels"]
     (campaign, _), (run, opens) = _opened(made, "Campaign")[0], _opened(made, "InferenceRun")[0]
@@ -70,7 +81,7 @@ def test_an_audit_from_the_page_alone_finds_what_was_logged(changes: dict[str, A
 
     assert second_audit.digest(opens["method"]) == run.struct.method
     assert second_audit.digest(opens["parameters"]) == run.struct.parameters
-    second = second_audit.Run(labels, opens["parameters"])
+    second = _second(labels, opens)
     truth = second.truth()
     assert run.struct.labels == len(second.votes)
     assert abs(run.struct.residual - second.residual()) <= 1
@@ -91,9 +102,10 @@ def test_an_audit_from_the_page_alone_finds_what_was_logged(changes: dict[str, A
     ]
 
 
-def test_the_method_on_the_page_is_the_one() -> None:
-    text = PAGE.split("`InferenceRun.method` is the digest of\n\n```json\n")[1].split("```")[0]
-    assert commitments.parse(text.encode()) == reputation.method_document()
+def test_the_methods_on_the_page_are_those_of_the_code() -> None:
+    texts = re.split(r"`InferenceRun.method` is (?:then )?the digest of\n\n```json\n", PAGE)[1:]
+    found = [commitments.parse(text.split("```")[0].encode()) for text in texts]
+    assert found == [reputation.method_document(method) for method in reputation.COMMITTED_METHODS]
 
 
 def test_the_rules_on_the_page_are_those_of_the_example() -> None:
@@ -203,11 +215,13 @@ def test_the_times_and_counts_on_the_page_are_those_of_the_code() -> None:
 
 def test_the_sizes_on_the_page_are_those_of_the_code() -> None:
     assert f"at most {specification.MAX_BYTES:,} bytes in JCS" in SPECIFICATION
-    assert (
-        f"the smaller of {specification.MAX_WORKERS:,} and ⌊{specification.MAX_PARAMETERS:,} / K²⌋"
-        in SPECIFICATION
-    )
+    words = f"the smaller of {specification.MAX_WORKERS:,} and"
+    for method, parameters in specification.MAX_PARAMETERS.items():
+        words += f" ⌊{parameters:,} / K²⌋ (`{method}`) or"
+    assert words.removesuffix(" or") in SPECIFICATION
     labels = [str(n) for n in range(100)]
-    Specification.from_json(_document(schema__labels=labels, labels_per_item=400), 0)
-    with pytest.raises(BadInput):
-        Specification.from_json(_document(schema__labels=labels, labels_per_item=401), 0)
+    for method, most in (("latent-class-mean", 100), ("dawid-skene", 400)):
+        of = {"schema__labels": labels, "inference__method": method}
+        Specification.from_json(_document(**of, labels_per_item=most), 0)
+        with pytest.raises(BadInput):
+            Specification.from_json(_document(**of, labels_per_item=most + 1), 0)

@@ -18,7 +18,9 @@ from ledger_service.audit.report import Mismatch, Status
 from ledger_service.audit.source import DirSource
 from ledger_service.entries import Entry
 from ledger_service.signing import Wallet
-from reputation import Parameters
+from reputation import MeanParameters
+from reputation.committed import Counts
+from reputation.votes import PPM, Ints
 from tests.audit.builder import NOW, Builder, Change, opened, seeded, show
 from tests.audit.conftest import Audited, pins
 
@@ -59,13 +61,26 @@ def flip_byte(raws: list[bytes], _: int) -> list[bytes]:
     return raws
 
 
-def nudged(parameters: Parameters, _: int) -> Parameters:
-    """The first worker's matrix moved by 5 %, still a matrix."""
-    confusion = np.array(parameters.confusion)
-    large, small = confusion[0, 0].argmax(), confusion[0, 0].argmin()
-    confusion[0, 0, large] -= 50_000
-    confusion[0, 0, small] += 50_000
-    return Parameters(np.array(parameters.prevalence), confusion)
+def nudged(parameters: MeanParameters, _: int) -> MeanParameters:
+    """A fifth of the first worker's labels with one answer moved to another class: they still sum up."""
+    labels = np.array(parameters.members[0].labels)
+    column = labels[0, :, 0]
+    moved = int(column.max()) // 5
+    column[column.argmax()] -= moved
+    column[column.argmin()] += moved
+    return replace_counts(parameters, labels)
+
+
+def padded(parameters: MeanParameters, _: int) -> MeanParameters:
+    """A label more of the first worker than there is."""
+    labels = np.array(parameters.members[0].labels)
+    labels[0, 0, 0] += PPM
+    return replace_counts(parameters, labels)
+
+
+def replace_counts(parameters: MeanParameters, labels: Ints) -> MeanParameters:
+    first, *others = parameters.members
+    return MeanParameters((Counts(first.items, labels), *others))
 
 
 def accept(verdict: reputation.Verdict, _: int) -> reputation.Verdict:
@@ -115,6 +130,9 @@ CASES: dict[str, tuple[dict[str, Change], str, str]] = {
         "structure",
         "second assignment",
     ),
+    "an assignment from before its matching": (
+        {"matching": more(0, made_at=1)}, "structure", "(Assignment): time of its assignment",
+    ),
     "an assignment due before it begins": ({"assignment": field(3, due_at=NOW - 1)}, "structure", "due time"),
     "a label that was never assigned": (
         {"assignment": field(3, worker=STRANGER.address)},
@@ -129,9 +147,12 @@ CASES: dict[str, tuple[dict[str, Change], str, str]] = {
     ),
     "a label given twice": ({"label": twice(3, made_at=NOW + 77)}, "structure", "second answer"),
     "a suggestion never shown": ({"label": field(3, suggestion=seeded("x"))}, "structure", "suggestion"),
-    "a review given twice": ({"review": twice(3, made_at=5)}, "structure", "second review"),
+    "a review given twice": ({"review": twice(3, made_at=NOW + 90_000)}, "structure", "second review"),
     "a review of no label": ({"review": field(3, label=seeded("x"))}, "structure", "label it names"),
     "a review that is not there": ({"review": dropped(3)}, "structure", "review"),
+    "a review from before its label": (
+        {"review": field(3, made_at=NOW - 1)}, "structure", "(Review): time of the review",
+    ),
     "a verdict that is none": ({"review": field(3, verdict=3)}, "structure", "verdict"),
     "a run that read the future": ({"run": more(0, log_size=1000)}, "structure", "entries that the run read"),
     "a run of more labels than there are": ({"run": more(0, labels=1)}, "structure", "labels that the run"),
@@ -142,10 +163,10 @@ CASES: dict[str, tuple[dict[str, Change], str, str]] = {
     "a payout given twice": ({"payout": twice(1)}, "structure", "second payout"),
     "a settlement of too much": ({"settlement": more(0, total=1)}, "structure", "total of the settlement"),
     "a settlement given twice": ({"settlement": twice(0)}, "structure", "second settlement"),
-    "a label that nobody read": (
+    "a label that the run left out": (
         {"run": more(0, log_size=-49, labels=-1)},
         "structure",
-        "before what the last settlement",
+        "(InferenceRun): entries that the run read, with every label before it",
     ),
     "another specification": (
         {"listed": lambda it, _: it | {"specification": it["specification"] | {"title": "Other"}}},
@@ -163,6 +184,14 @@ CASES: dict[str, tuple[dict[str, Change], str, str]] = {
         {"terms": field(0, label_price=49_999)}, "campaigns", "price of a label",
     ),
     "terms for another brief": ({"terms": field(0, brief=ZERO)}, "campaigns", "brief"),
+    "an assignment before labelling opens": (
+        {"specification": lambda it, _: it | {"opens_at": NOW + 1}}, "campaigns", "time of its assignment",
+    ),
+    "an assignment after labelling closed": (
+        {"specification": lambda it, _: it | {"opens_at": NOW - 9, "closes_at": NOW}},
+        "campaigns",
+        "time of its assignment",
+    ),
     "an assignment for too long": (
         {"assignment": field(3, due_at=NOW + 86_401)},
         "campaigns",
@@ -199,12 +228,15 @@ CASES: dict[str, tuple[dict[str, Change], str, str]] = {
     "another method": ({"method": lambda it, _: it | {"max_iterations": 1}}, "inference", "method"),
     "labels that inference left out": ({"run": more(0, labels=-1)}, "inference", "labels that the run read"),
     "parameters opened as others": (
-        {"opened parameters": lambda it, _: it | {"prevalence": [1, 1, 999_998]}},
+        {"opened parameters": lambda it, _: it | {"members": it["members"][::-1]}},
         "inference",
         "digest of its parameters",
     ),
     "parameters that are not converged": ({"parameters": nudged}, "inference", "movement of one more step"),
+    "parameters of other votes": ({"parameters": padded}, "inference", "votes that the parameters count"),
     "a residual that is not so": ({"run": more(0, residual=500)}, "inference", "residual"),
+    "more iterations than there were": ({"run": more(0, iterations=3)}, "inference", "iterations of the run"),
+    "no iterations": ({"run": field(0, iterations=0)}, "inference", "iterations of the run"),
     "another truth": ({"truth": at(2, lambda n, _: (n + 1) % 3)}, "inference", "inferred answer"),
     "more confidence": ({"truth entry": more(2, confidence=1)}, "inference", "confidence"),
     "a truth that is not there": ({"truth entry": dropped(2)}, "inference", "items with a truth"),
@@ -310,6 +342,25 @@ def test_nothing_follows_the_last_settlement(audited: Audited) -> None:
     assert "nothing after the last settlement" in step.expected
 
 
+def test_a_label_that_the_last_settled_run_never_read_is_named(honest: Builder, tmp_path: Path) -> None:
+    kept: list[entries.Label] = []
+
+    def hold_back(struct: entries.Label, _: int) -> None:
+        kept.append(struct)
+
+    def add(struct: entries.Settlement, _: int) -> list[Any]:
+        (late,) = kept
+        session = honest.sessions[[wallet.address for wallet in honest.wallets].index(late.worker)]
+        signature = session.sign(entries.digest(late, honest.domain))
+        return [entries.encode(late, signature), struct]
+
+    made = Builder(changes={"label": at(7, hold_back), "settlement": add})
+    report = audit(DirSource(made.save(tmp_path)), pins=pins(made))
+    step = next(step for step in report.steps if step.status is Status.FAILED)
+    assert step.name == "structure"
+    assert "before what the last settlement" in step.detail
+
+
 def test_a_worker_left_unpaid_is_named(audited: Audited) -> None:
     kept: list[int] = []
 
@@ -334,10 +385,41 @@ def test_an_opening_that_names_another_leaf_is_refused(tmp_path: Path) -> None:
 
 def test_a_run_that_ends_elsewhere_is_named(honest: Builder) -> None:
     """No fixed point that the inference does not reach can be made on purpose, so the comparison is asked."""
-    row = Row(7, seeded("run"), honest.entries[-1].struct, b"", b"")
+    found = next(entry.struct for entry in honest.entries if isinstance(entry.struct, entries.InferenceRun))
+    row = Row(7, seeded("run"), found, b"", b"")
     check = steps_replay.check_rerun
-    check(row, honest.spec, honest.crowd, honest.parameters)
+    check(row, honest.spec, honest.crowd, honest.committed)
+    assert isinstance(honest.committed.parameters, MeanParameters)
+    elsewhere = replace(honest.committed, parameters=nudged(honest.committed.parameters, 0))
     with pytest.raises(Mismatch, match="distance from a rerun") as caught:
-        check(row, honest.spec, honest.crowd, nudged(honest.parameters, 0))
+        check(row, honest.spec, honest.crowd, elsewhere)
     assert caught.value.entry == 7
     assert int(caught.value.found) >= 49_000
+
+
+def nothing(*_: Any) -> dict[str, str]:
+    return {"label": "neither"}
+
+
+@pytest.mark.parametrize("method", reputation.COMMITTED_METHODS)
+def test_a_run_that_had_no_votes_passes(method: str, tmp_path: Path) -> None:
+    made = Builder(changes={"answer": nothing}, method=method)
+    report = audit(DirSource(made.save(tmp_path)), pins=pins(made))
+    assert {step.name for step in report.steps if step.status is not Status.PASSED} == {"chain"}
+
+
+@pytest.mark.parametrize(
+    ("changes", "words"),
+    [
+        ({"run": more(0, iterations=1)}, "iterations and residual without votes"),
+        ({"run": more(0, residual=1)}, "iterations and residual without votes"),
+        ({"document": lambda it, _: it | {"members": [{}]}}, "parameters without votes"),
+    ],
+)
+def test_a_run_that_had_no_votes_says_that_it_found_nothing(
+    changes: dict[str, Change], words: str, audited: Audited
+) -> None:
+    report = audited({"answer": nothing, **changes})
+    step = next(step for step in report.steps if step.status is Status.FAILED)
+    assert step.name == "inference"
+    assert words in step.detail

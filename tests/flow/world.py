@@ -189,7 +189,7 @@ class World:
             "labels_per_item": labels_per_item,
             "payment": {"per_label": "50000", "agreement_bonus": "10000"},
             "review": {"min_seconds_per_label": 1, "gold": {"min_answers": 2, "min_accuracy_ppm": 500_000}},
-            "inference": {"method": "dawid-skene", "tolerance_ppm": 1000},
+            "inference": {"method": "latent-class-mean", "tolerance_ppm": 1000},
             "assignment_seconds": 3600,
             "opens_at": START,
             "closes_at": START + 86_400,

@@ -8,19 +8,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from reputation import (
-    ConfusionPrior,
-    Parameters,
-    TruthRun,
-    Votes,
-    certify,
-    dawid_skene,
-    judge,
+from reputation import ConfusionPrior, Parameters, TruthRun, Votes, dawid_skene, judge, quantise, skill
+from reputation.committed.dawid_skene import (
     method_document,
     parameters_document,
     parameters_from_document,
-    quantise,
-    skill,
+    residual,
 )
 from tests.reputation.conftest import simulate
 from tests.reputation.strategies import PPM, parameters, votes
@@ -45,7 +38,7 @@ def test_rounding_moves_no_parameter_by_more_than_the_classes(crowd: Votes) -> N
 def test_rounded_rows_are_positive_and_sum_to_a_million(row: list[float]) -> None:
     share = np.array(row) / sum(row)
     matrix = np.tile(share, (1, share.size, 1))
-    rounded = quantise(TruthRun(share[None], matrix, share, (), 1, 0.0, True))
+    rounded = quantise(TruthRun("dawid-skene", share[None], matrix, share, (), 1, 0.0, True))
     assert rounded.prevalence.sum() == PPM
     assert rounded.prevalence.min() >= 1
 
@@ -110,11 +103,11 @@ def test_the_certificate_passes_a_finished_run_and_fails_a_changed_one() -> None
     ).votes
     prior = ConfusionPrior()
     committed = quantise(dawid_skene(crowd, prior=prior, tolerance_ppm=10))
-    assert certify(crowd, committed, prior) <= 30
+    assert residual(crowd, committed, prior) <= 30
     forged = committed.confusion.copy()
     forged[3] = forged[3][:, ::-1]
-    assert certify(crowd, Parameters(committed.prevalence, forged), prior) > 10_000
-    assert certify(crowd, committed, ConfusionPrior(worker_labels=60)) > 1_000
+    assert residual(crowd, Parameters(committed.prevalence, forged), prior) > 10_000
+    assert residual(crowd, committed, ConfusionPrior(worker_labels=60)) > 1_000
 
 
 def test_the_certificate_is_the_next_step_of_the_run() -> None:
@@ -124,18 +117,18 @@ def test_the_certificate_is_the_next_step_of_the_run() -> None:
     after_3, after_4 = (dawid_skene(crowd, tolerance_ppm=1, max_iterations=n) for n in (3, 4))
     moved = np.abs(after_4.confusion - after_3.confusion).max() * PPM
     # Rounding moves each parameter by up to the number of classes, before the step and in the comparison.
-    assert certify(crowd, quantise(after_3), ConfusionPrior()) == pytest.approx(moved, abs=20)
+    assert residual(crowd, quantise(after_3), ConfusionPrior()) == pytest.approx(moved, abs=20)
 
 
 @given(judged())
 def test_documents_are_json_and_come_back(case: tuple[Votes, Parameters]) -> None:
-    _, committed = case
+    crowd, committed = case
     workers = [f"0x{w:040x}" for w in range(committed.confusion.shape[0])]
     document = json.loads(json.dumps(parameters_document(committed, workers)))
-    again = parameters_from_document(document, workers)
+    again = parameters_from_document(document, workers, crowd.classes)
     assert again.confusion.tolist() == committed.confusion.tolist()
     assert again.prevalence.tolist() == committed.prevalence.tolist()
-    backwards = parameters_from_document(document, workers[::-1])
+    backwards = parameters_from_document(document, workers[::-1], crowd.classes)
     assert backwards.confusion.tolist() == committed.confusion[::-1].tolist()
 
 
@@ -158,9 +151,9 @@ def test_a_damaged_document_is_refused(change: dict[str, object]) -> None:
         "prevalence": [600_000, 400_000],
         "workers": {"0xa": [[999_999, 1], [1, 999_999]]},
     }
-    parameters_from_document(sound, ["0xa"])
+    parameters_from_document(sound, ["0xa"], 2)
     with pytest.raises(ValueError, match=r"."):
-        parameters_from_document(sound | change, ["0xa"])
+        parameters_from_document(sound | change, ["0xa"], 2)
 
 
 def test_names_of_workers_must_be_distinct_and_complete() -> None:

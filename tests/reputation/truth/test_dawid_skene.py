@@ -10,7 +10,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from reputation import ConfusionPrior, TruthRun, Votes, certify, dawid_skene, judge, majority_vote, quantise
+from reputation import ConfusionPrior, TruthRun, Votes, dawid_skene, judge, majority_vote, quantise
+from reputation.committed.dawid_skene import residual
 from tests.reputation.conftest import read_crowd, simulate
 from tests.reputation.strategies import votes
 
@@ -120,7 +121,7 @@ def test_the_gpu_finds_what_the_processor_finds() -> None:
     crowd = simulate(items=3000, workers=50, classes=4, per_item=5, skills=skills, seed=5).votes
     on_gpu, on_cpu = quantise(dawid_skene(crowd, device="cuda")), quantise(dawid_skene(crowd))
     assert np.abs(on_gpu.confusion - on_cpu.confusion).max() <= 1
-    assert certify(crowd, on_gpu, ConfusionPrior()) <= 50
+    assert residual(crowd, on_gpu, ConfusionPrior()) <= 50
 
 
 def test_it_recovers_a_simulated_crowd_and_sees_through_its_spammers() -> None:
@@ -172,7 +173,7 @@ def test_on_a_real_crowd_it_is_at_least_as_good_as_the_majority(name: str) -> No
     inferred = crowd.accuracy(judge(crowd.votes, parameters).answer)
     assert run.converged
     assert inferred >= crowd.accuracy(majority_vote(crowd.votes).answer)
-    assert certify(crowd.votes, parameters, ConfusionPrior()) <= 100
+    assert residual(crowd.votes, parameters, ConfusionPrior()) <= 100
 
 
 @pytest.mark.parametrize("name", ["temp", "sp_amt", "fact_eval"])

@@ -1,25 +1,21 @@
-"""The committed form of an inference run: integers that anyone can judge, check and score from.
-
-A run's parameters are rounded to parts per million and committed; what follows from them (answers,
-confidence, skill) is computed from the rounded form only, so it can be repeated without torch.
-"""
+"""The committed form of maximum a posteriori Dawid-Skene: probabilities rounded to parts per million."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from reputation.dawid_skene import MAX_ITERATIONS, TOLERANCE_PPM, TruthRun
+from reputation.committed.judgement import LOG_SCALE, Judgement, Skill
 from reputation.priors import ConfusionPrior
+from reputation.truth.run import MAX_ITERATIONS, TOLERANCE_PPM, TruthRun
 from reputation.votes import PPM, Ints, Votes
 
 FORMAT = "crowdledger-parameters@v1"
-_LOG_SCALE = 2.0**36  # a log of one part per million is 9.5e11 units: a million votes an item stay in int64
 
 
 @dataclass(frozen=True, eq=False)
@@ -53,22 +49,6 @@ class Parameters:
                 raise ValueError("every row must be positive and sum to 1,000,000")
 
 
-@dataclass(frozen=True, eq=False)
-class Judgement:
-    """An answer per item, [I] int64, and its probability in ppm, [I] int64."""
-
-    answer: Ints
-    confidence_ppm: Ints
-
-
-@dataclass(frozen=True, eq=False)
-class Skill:
-    """A score per worker and its standard error, both [W] int64 ppm."""
-
-    score_ppm: Ints
-    standard_error_ppm: Ints
-
-
 def quantise(run: TruthRun) -> Parameters:
     """Round a run to ppm: 1 for each class, the rest by largest remainder, ties to the lowest class."""
     return Parameters(_ppm_rows(run.prevalence[None])[0], _ppm_rows(run.confusion))
@@ -87,7 +67,7 @@ def _ppm_rows(shares: NDArray[np.float64]) -> Ints:
 
 def _log_units(ppm: Ints) -> Ints:
     """ln(ppm / 10^6) in units of 2^-36: integer sums are exact, so they do not depend on the votes' order."""
-    return np.rint(np.log(ppm / PPM) * _LOG_SCALE).astype(np.int64)
+    return np.rint(np.log(ppm / PPM) * LOG_SCALE).astype(np.int64)
 
 
 def _log_joint(votes: Votes, parameters: Parameters) -> Ints:
@@ -102,7 +82,7 @@ def _log_joint(votes: Votes, parameters: Parameters) -> Ints:
 
 
 def _posterior(joint: Ints) -> NDArray[np.float64]:
-    weights = np.exp((joint - joint.max(axis=1, keepdims=True)) / _LOG_SCALE)
+    weights = np.exp((joint - joint.max(axis=1, keepdims=True)) / LOG_SCALE)
     posterior: NDArray[np.float64] = weights / weights.sum(axis=1, keepdims=True)
     return posterior
 
@@ -122,7 +102,7 @@ def judge(votes: Votes, parameters: Parameters) -> Judgement:
     return Judgement(answer, np.rint(confidence * PPM).astype(np.int64))
 
 
-def certify(votes: Votes, parameters: Parameters, prior: ConfusionPrior) -> int:
+def residual(votes: Votes, parameters: Parameters, prior: ConfusionPrior) -> int:
     """How far one more EM step from the committed parameters moves any of them, in ppm, rounded up.
 
     Costs a single pass over the votes in numpy, whatever the run cost. A run is accepted when this is at
@@ -162,12 +142,14 @@ def skill(votes: Votes, parameters: Parameters) -> Skill:
     return Skill(score, error)
 
 
-def parameters_document(parameters: Parameters, workers: Sequence[str]) -> dict[str, Any]:
-    """The JSON form whose digest an inference run commits to.
+def parameters_document(parameters: Parameters | None, workers: Sequence[str]) -> dict[str, Any]:
+    """The JSON form whose digest an inference run commits to; of no parameters where there were no votes.
 
     Raises:
         ValueError: not one distinct name per worker.
     """
+    if parameters is None:
+        return {"format": FORMAT, "prevalence": [], "workers": {}}
     if len(workers) != parameters.confusion.shape[0] or len(set(workers)) != len(workers):
         raise ValueError("there must be exactly one distinct name per worker")
     rows = parameters.confusion.tolist()
@@ -178,8 +160,8 @@ def parameters_document(parameters: Parameters, workers: Sequence[str]) -> dict[
     }
 
 
-def parameters_from_document(document: dict[str, Any], workers: Sequence[str]) -> Parameters:
-    """The parameters of a document, in the given order of its workers.
+def parameters_from_document(document: Mapping[str, Any], workers: Sequence[str], classes: int) -> Parameters:
+    """The parameters of a document about so many classes, in the given order of its workers.
 
     Raises:
         ValueError: another format, unknown keys, other workers, or numbers that are no parameters.
@@ -189,7 +171,8 @@ def parameters_from_document(document: dict[str, Any], workers: Sequence[str]) -
     matrices = document["workers"]
     if len(set(workers)) != len(workers) or set(matrices) != set(workers):
         raise ValueError("the document names other workers")
-    classes = len(document["prevalence"])
+    if len(document["prevalence"]) != classes:
+        raise ValueError(f"there are {classes} classes, not {len(document['prevalence'])}")
     confusion = np.array([matrices[name] for name in workers]).reshape(len(workers), classes, classes)
     return Parameters(np.array(document["prevalence"]), confusion if workers else confusion.astype(np.int64))
 
