@@ -59,7 +59,9 @@ class NumericRun:
 
     Attributes:
         estimate: [I] float64, the posterior mean of each item's true value, in the answers' unit.
-        standard_error: [I] float64, its posterior standard deviation.
+        standard_error: [I] float64, its posterior standard deviation under the mean-field approximation,
+            which is too small: in planted crowds 1.645 of it on either side held 83 to 88 % of the true
+            values, not 90. With two or three labels in all it means little.
         factor: [W] float64, by how much a worker stretches values (1: not at all).
         bias: [W] float64, what a worker adds, in the answers' unit.
         deviation: [W] float64, the standard deviation of a worker's noise, in the answers' unit.
