@@ -132,10 +132,11 @@ def numeric_truth(
     check(len(numbers), "answers", **limits)
     if scale not in ("ratio", "interval", "affine"):
         raise ValueError(f"scale must be ratio, interval or affine, it is {scale!r}")
+    numbers = _sorted(numbers)  # before anything is added up: the unit is a sum too
     # The model is scale free; working in units of the answers' size keeps its numbers near 1.
     most = float(np.abs(numbers.value).max()) or 1.0  # squares of the largest floats are none
     unit = most * float(np.sqrt(np.mean((numbers.value / most) ** 2))) or 1.0
-    state = _State(_sorted(numbers), scale, variance_labels, unit)
+    state = _State(numbers, scale, variance_labels, unit)
     bound, converged = climb(state, tolerance * len(numbers), max_iterations)
     return state.run(bound, converged, unit)
 
