@@ -59,7 +59,9 @@ class NumericRun:
 
     Attributes:
         estimate: [I] float64, the posterior mean of each item's true value, in the answers' unit.
-        standard_error: [I] float64, its posterior standard deviation.
+        standard_error: [I] float64, its posterior standard deviation under the mean-field approximation,
+            which is too small: in planted crowds 1.645 of it on either side held 83 to 88 % of the true
+            values, not 90. With two or three labels in all it means little.
         factor: [W] float64, by how much a worker stretches values (1: not at all).
         bias: [W] float64, what a worker adds, in the answers' unit.
         deviation: [W] float64, the standard deviation of a worker's noise, in the answers' unit.
@@ -130,10 +132,11 @@ def numeric_truth(
     check(len(numbers), "answers", **limits)
     if scale not in ("ratio", "interval", "affine"):
         raise ValueError(f"scale must be ratio, interval or affine, it is {scale!r}")
+    numbers = _sorted(numbers)  # before anything is added up: the unit is a sum too
     # The model is scale free; working in units of the answers' size keeps its numbers near 1.
     most = float(np.abs(numbers.value).max()) or 1.0  # squares of the largest floats are none
     unit = most * float(np.sqrt(np.mean((numbers.value / most) ** 2))) or 1.0
-    state = _State(_sorted(numbers), scale, variance_labels, unit)
+    state = _State(numbers, scale, variance_labels, unit)
     bound, converged = climb(state, tolerance * len(numbers), max_iterations)
     return state.run(bound, converged, unit)
 

@@ -82,8 +82,8 @@ def join_features(
     models then give these votes more probability with it than with its own answers shuffled among the items,
     by `CERTAINTY` standard errors. The head itself was taught with all votes, those held out among them, and
     its shuffled answers have lost that, so the comparison leans to the head: of features that are noise,
-    somewhat more than the nominal 2 % may be taken. (Against no head at all a worker who guesses would seem to help: models
-    are too sure, and any noise cools them.)
+    somewhat more than the nominal 2 % may be taken. (Against no head at all a worker who guesses would seem
+    to help: models are too sure, and any noise cools them.)
 
     Args:
         votes: the crowd's, and models' that joined it.

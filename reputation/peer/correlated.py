@@ -10,6 +10,7 @@ from math import comb, factorial
 import numpy as np
 
 from reputation.peer.overlap import Floats, Payments, Peers, TooFewLabels, need
+from reputation.truth.memory import refuse_beyond
 from reputation.votes import Ints, Votes
 
 LEAST_PAIRS = 10  # pairs of answers per cell of the joint table, for its signs
@@ -29,8 +30,11 @@ def correlated_agreement(votes: Votes) -> Payments:
 
     Raises:
         TooFewLabels: fewer than 10 K² pairs, or fewer than 2 items.
+        ValueError: repeated answers, or more memory than there is.
     """
     peers = Peers.of(votes)
+    needed = 8 * votes.classes**2 * (3 + 4 * votes.workers)
+    refuse_beyond(needed, f"tables of {votes.workers} workers, {votes.classes} classes", "merge rare classes")
     joint = _joint(votes)
     need("pairs of answers to one item", int(joint.sum()) // 2, LEAST_PAIRS * votes.classes**2)
     need("items with answers", int(np.unique(votes.item).size), 2)
@@ -71,7 +75,7 @@ class Determinants:
     """What determinant mutual information pays, by worker.
 
     Attributes:
-        worker: [W] mean over the partners of the payment, at most 1 in size, and below 0 where the two halves'
+        worker: [W] mean over the partners of the payment, at most 1 in size; below 0 where the halves'
             determinants differ in sign, as by chance they may; 0 where none was possible.
         partners: [W] with how many others a worker shares enough items.
     """

@@ -7,7 +7,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from reputation.votes import Ints, Votes
+from reputation.truth.memory import refuse_beyond
+from reputation.votes import Ints, Votes, refuse_repeats
 
 Floats = NDArray[np.float64]
 
@@ -30,7 +31,16 @@ class Peers:
 
     @classmethod
     def of(cls, votes: Votes) -> Peers:
-        """Take each vote out of its item's tally."""
+        """Take each vote out of its item's tally.
+
+        Raises:
+            ValueError: a worker answered an item twice, and would be its own peer; or more memory is needed
+                than there is.
+        """
+        if votes.repeats:
+            refuse_repeats(votes.item, votes.worker, votes.workers)
+        needed = 8 * votes.classes * (2 * len(votes) + votes.items)
+        refuse_beyond(needed, f"{len(votes)} votes of {votes.classes} classes", "merge rare classes")
         given = votes.tally()[votes.item].astype(np.float64)
         given[np.arange(len(votes)), votes.answer] -= 1
         return cls(given, given.sum(axis=1).astype(np.int64))

@@ -44,8 +44,8 @@ def glad(
         device: where torch computes, "cpu" or "cuda".
     Returns:
         a TruthRun: `confusion` is each worker's on an item of mean easiness, `prevalence` the mean
-        posterior (a result, not what the model assumed), `log_likelihood` the log of the joint density of votes, abilities and easiness, up to a
-        constant.
+        posterior (a result, not what the model assumed), `log_likelihood` the log of the joint density of
+        votes, abilities and easiness, up to a constant.
     Raises:
         ValueError: no votes, a limit below 1, known items that do not fit, or more memory than there is.
     """

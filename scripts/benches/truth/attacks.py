@@ -17,6 +17,7 @@ from pathlib import Path
 
 import numpy as np
 
+from reputation import commit, judge
 from reputation.attacks.suspicion import suspicions
 from reputation.attacks.verdict import settle_allowed
 from reputation.gold.infer import Gold, infer
@@ -157,7 +158,8 @@ def _majority_figures(crowd: Crowd, attacked: Attacked, seed: int) -> dict[str, 
     rest = np.setdiff1d(np.arange(crowd.item.size), drawn)
     with_gold, blind = suspicions(votes, known), suspicions(votes)
     verdict = settle_allowed(votes, search=blind.search)
-    checked = settle_allowed(votes, known, search=with_gold.search)
+    settled = judge(votes, commit(votes).parameters).answer  # what a campaign would be paid by
+    checked = settle_allowed(votes, known, answers=settled, search=with_gold.search)
 
     def accuracy(posterior: Floats) -> float:
         return float((posterior.argmax(axis=1)[crowd.item[rest]] == crowd.truth[rest]).mean())

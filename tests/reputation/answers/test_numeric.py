@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from itertools import permutations
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -76,6 +78,16 @@ def test_the_order_of_answers_changes_no_bit(crowd: Numbers, scale: Scale, rando
     runs = [numeric_truth(each, scale=scale, max_iterations=20) for each in (crowd, shuffled)]
     assert runs[0].estimate.tobytes() == runs[1].estimate.tobytes()
     assert runs[0].bound == runs[1].bound
+
+
+def test_the_unit_of_three_uneven_answers_has_no_order_either() -> None:
+    value = np.array([1.0, 440.0, 0.5])
+    item, worker = np.zeros(3, dtype=np.int64), np.arange(3)
+    found = set()
+    for order in permutations(range(3)):
+        turned = list(order)
+        found.add(numeric_truth(Numbers(item, worker[turned], value[turned], 1, 3)).estimate.tobytes())
+    assert len(found) == 1
 
 
 @pytest.mark.parametrize("unit", [1e-200, 1e200])

@@ -251,6 +251,20 @@ def test_with_too_few_labels_nothing_is_paid_and_it_is_said_how_many_are_needed(
         pay(few)
 
 
+def test_a_worker_is_no_peer_of_its_own() -> None:
+    item, worker = np.repeat(np.arange(90), 2), np.zeros(180, dtype=np.int64)
+    twice = Votes(item, worker, item % 2, 90, 1, 2, repeats=True)
+    for pay in (output_agreement, peer_truth_serum, correlated_agreement, leave_one_out):
+        with pytest.raises(ValueError, match="more than once"):
+            pay(twice)
+
+
+def test_tables_beyond_the_memory_there_is_are_refused() -> None:
+    wide = Votes(np.repeat(np.arange(2), 2), np.array([0, 1, 0, 1]), np.zeros(4, dtype=np.int64), 2, 2, 10**7)
+    with pytest.raises(ValueError, match="this machine has"):
+        correlated_agreement(wide)
+
+
 def test_nobody_to_compare_with_is_refused() -> None:
     alone = Votes(np.arange(90), np.zeros(90, dtype=np.int64), np.arange(90) % 2, 90, 1, 2)
     for pay in (output_agreement, peer_truth_serum, correlated_agreement, determinant_payments):

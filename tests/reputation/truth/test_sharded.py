@@ -57,7 +57,7 @@ def infer(labels: Path, out: Path, processes: int) -> dict[str, Any]:
     return said
 
 
-@pytest.mark.parametrize("processes", [2])
+@pytest.mark.parametrize("processes", [2, 4])
 def test_shards_find_what_one_process_finds_bit_for_bit(
     labels: Path, alone: tuple[Shard, tuple[TruthRun, TruthRun]], tmp_path: Path, processes: int
 ) -> None:
