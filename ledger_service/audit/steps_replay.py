@@ -150,8 +150,7 @@ def check_run(
     truth = _check_truths(row, truths, spec, openings, crowd, parameters)
     entry = row.entry
     run = reputation.CommittedRun(spec.method, parameters, entry.labels, entry.iterations, entry.residual)
-    certificate = reputation.certify(run, crowd.votes, tolerance_ppm=spec.tolerance_ppm)
-    _refuse(row, certificate.faults)
+    _refuse(row, reputation.certify(run, crowd.votes, tolerance_ppm=spec.tolerance_ppm).faults)
     check_rerun(row, spec, crowd, run)
     return RunReplay(row, crowd, parameters, truth)
 

@@ -38,9 +38,8 @@ def check_log(
     for row in snapshot.entries():
         index = tree.size
         if not 0 <= row["index"] < size:
-            raise Difference(
-                "log_entries", f"index {row['index']}", "row", f"none: the head has {size}", "an entry"
-            )
+            none = f"none: the head has {size}"
+            raise Difference("log_entries", f"index {row['index']}", "row", none, "an entry")
         if row["index"] != index:
             raise Difference("log_entries", f"index {index}", "row", "an entry", None)
         entry = _entry(index, row)

@@ -86,10 +86,16 @@ def settle_allowed(
         ValueError: no votes, known items out of range, or not one answer per item.
     """
     looked_at = excerpt(votes, known) if search is None else Excerpt(votes, known, whole=True)
-    search = search or find_rings(looked_at.votes, looked_at.known)
+    found = search or find_rings(looked_at.votes, looked_at.known)
     settled = votes.tally().argmax(axis=1) if answers is None else answers
     if settled.shape != (votes.items,):
         raise ValueError(f"{settled.shape} answers to {votes.items} items")
+    return _judge(votes, known, settled, looked_at, found)
+
+
+def _judge(
+    votes: Votes, known: Known | None, settled: Ints, looked_at: Excerpt, search: RingSearch
+) -> SettleVerdict:
     spam = spam_figures(looked_at.votes, search.posterior)
     member = _members(search, spam, looked_at.votes.classes)
     workers, items = np.flatnonzero(member), _decided_ppm(votes, member)

@@ -70,20 +70,14 @@ def join_features(
 
     The head is logistic regression, taught with the posterior of the default models (each class of an item
     weighs as much as its posterior), and answers only items of folds that it was not taught with
-    (cross-fitting; Raykar et al., JMLR 2010, learn such a head jointly). So in the first round it cannot
-    repeat what it was told. Then it is a worker like any other: the models estimate its confusion matrix, and
-    with it how much its vote counts. Only its most probable class is used; its probabilities are calibrated
-    by nothing. What it knows makes the next posterior better, and that the next head: three rounds. From the
-    second on, the posteriors that teach it contain its earlier votes, for which every item was used; so an
-    item may have a share in its own answer, at two removes. Gold is no part of what it is taught.
+    (cross-fitting; Raykar et al., JMLR 2010, learn such a head jointly): three rounds (`_taught`). Then it is
+    a worker like any other, whose confusion matrix the models estimate. Only its most probable class is used;
+    its probabilities are calibrated by nothing.
 
-    Features that say nothing would only add noise, and a worker who answers everything can pull a model to
-    another optimum. So a fifth of the crowd's votes at a time is held out, and the head stays only if the
-    models then give these votes more probability with it than with its own answers shuffled among the items,
-    by `CERTAINTY` standard errors. The head itself was taught with all votes, those held out among them, and
-    its shuffled answers have lost that, so the comparison leans to the head: of features that are noise,
-    somewhat more than the nominal 2 % may be taken. (Against no head at all a worker who guesses would seem
-    to help: models are too sure, and any noise cools them.)
+    A worker who answers everything can pull a model to another optimum. So a fifth of the crowd's votes at a
+    time is held out, and the head stays only if the models then give these votes more probability with it
+    than with its own answers shuffled, by `CERTAINTY` standard errors. It was taught with all votes, and its
+    shuffled answers have lost that: of features that are noise somewhat more than 2 % may be taken.
 
     Args:
         votes: the crowd's, and models' that joined it.
@@ -96,6 +90,24 @@ def join_features(
     """
     inputs = _standardised(votes, features)
     random = np.random.default_rng([seed, 0x66656174])
+    joined = _taught(votes, inputs, random, device, tick)
+    shuffled = random.permutation(joined.answer[len(votes) :])
+    placebo = join_worker(votes, np.arange(votes.items), shuffled)
+    fold = random.permutation(np.arange(len(votes)) % FOLDS)
+    gain, error = held_out_gain(votes, joined, placebo, fold, device)
+    helps = gain > CERTAINTY * error
+    return Joined(joined if helps else votes, helps, gain, error)
+
+
+def _taught(
+    votes: Votes, inputs: Floats, random: np.random.Generator, device: str, tick: Callable[[], None]
+) -> Votes:
+    """The votes and those of the last round's head.
+
+    What a head knows makes the next posterior better, and that the next head. From the second round on, the
+    posteriors that teach it contain its earlier votes, for which every item was used; so an item may have a
+    share in its own answer, at two removes. Gold is no part of what it is taught.
+    """
     joined = votes
     for _ in range(ROUNDS):
         posterior = _posterior(joined, device)
@@ -103,12 +115,7 @@ def join_features(
         head = fit_head(inputs, posterior, fold)
         joined = join_worker(votes, np.arange(votes.items), head.probability.argmax(axis=1))
         tick()
-    shuffled = random.permutation(joined.answer[len(votes) :])
-    placebo = join_worker(votes, np.arange(votes.items), shuffled)
-    fold = random.permutation(np.arange(len(votes)) % FOLDS)
-    gain, error = held_out_gain(votes, joined, placebo, fold, device)
-    helps = gain > CERTAINTY * error
-    return Joined(joined if helps else votes, helps, gain, error)
+    return joined
 
 
 def held_out_gain(

@@ -79,24 +79,21 @@ def infer(
 ) -> Inference:
     """Infer the right answer of every item.
 
-    1. Models' answers join the votes, each model as one worker.
-    2. Features join as one more worker: a logistic head, cross-fitted (`features`).
-    3. A ring that could have made the result is looked for. Without gold a note says so; with gold the votes
+    1. Models' answers join the votes, each as one worker; features as one more (`features`).
+    2. A ring that could have made the result is looked for: without gold a note says so, with gold the votes
        of the side that it refutes are left out (`doubt`).
-    4. Without gold, the default's two models are averaged, or the method that was asked for runs alone.
-    5. With gold, the models of the panel are fitted with gold clamped, once without each of five folds of
-       the gold. What they then say about the fold is what gold judges: it weighs the models, shifts
-       the classes and sets the temperature (`choice`). The same mixture of the fits with all gold is the
-       result. With a method by name there is one member, and gold only calibrates it.
+    3. Without gold, the default's two models are averaged, or the method that was asked for runs alone. With
+       it, the panel's models are fitted with gold clamped, once without each of five folds of it; what they
+       then say about the fold weighs them, shifts the classes and sets the temperature (`choice`), and the
+       result is that mixture of the fits with all gold. A method by name is only calibrated.
 
     Args:
         votes: at least one vote.
-        gold: right answers that are known; None or empty for none.
+        gold: right answers that are known.
         features: [I, D] float, one row per item.
         models: answers of programs, one entry per model.
         method: "default", or a name in `METHODS`.
-        seed: of the folds and of methods that are random; the same seed gives the same result.
-        device: where torch computes.
+        seed: of all that is random: the same seed gives the same result.
         progress: called with what is done, its steps so far and the share of the whole.
     Raises:
         ValueError: no votes, an unknown method, or gold, features or models that do not fit the votes.
@@ -107,18 +104,27 @@ def infer(
     if known is not None:
         known.check(votes)
     steps = _Steps(progress, ROUNDS * (features is not None) + _fits(known))
-    joined = join_models(votes, models)
-    notes: tuple[str, ...] = ()
-    if features is not None:
-        found = join_features(joined, features, seed=seed, device=device, tick=lambda: steps("features"))
-        joined, notes = found.votes, () if found.helps else (UNHELPFUL,)
+    joined, notes = _with_features(join_models(votes, models), features, seed, device, steps)
     doubted = doubt(joined, known)
-    joined, notes = doubted.votes, (*notes, *doubted.notes)
+    inference = _fitted(doubted.votes, known, method, seed, device, steps)
+    return replace(inference, notes=(*notes, *doubted.notes, *inference.notes))
+
+
+def _fitted(
+    votes: Votes, known: Known | None, method: str, seed: int, device: str, steps: _Steps
+) -> Inference:
     if known is None:
-        inference = _without_gold(joined, method, seed, device, steps)
-    else:
-        inference = _with_gold(joined, known, method, seed, device, steps)
-    return replace(inference, notes=(*notes, *inference.notes))
+        return _without_gold(votes, method, seed, device, steps)
+    return _with_gold(votes, known, method, seed, device, steps)
+
+
+def _with_features(
+    votes: Votes, features: Floats | None, seed: int, device: str, steps: _Steps
+) -> tuple[Votes, tuple[str, ...]]:
+    if features is None:
+        return votes, ()
+    found = join_features(votes, features, seed=seed, device=device, tick=lambda: steps("features"))
+    return found.votes, () if found.helps else (UNHELPFUL,)
 
 
 def _by_item(gold: Known) -> Known:

@@ -108,9 +108,9 @@ def _check(given: argparse.Namespace, numeric: bool) -> None:
         if unused:
             raise ValueError(f"--method {given.method} takes no --{unused[0].replace('_', '-')}")
     if given.device == "cuda":
-        import torch
+        from reputation.truth.device import gpu_name
 
-        if not torch.cuda.is_available():
+        if gpu_name() is None:
             raise ValueError("--device cuda: torch finds no GPU here")
     for path in (given.out, given.plot):
         if path and not path.absolute().parent.is_dir():

@@ -222,7 +222,7 @@ ROWS = [
     Row(change("reviews", "label = " + OTHER), "reviews", "leaf {oldest:reviews}", "label"),
     Row(change("reviews", "campaign = (SELECT campaign FROM campaigns c WHERE c.campaign <> reviews.campaign LIMIT 1)"), "reviews", "leaf {oldest:reviews}", "campaign"),
     Row(flip("reviews", "opening", one("reviews"), 20), "reviews", "leaf {oldest:reviews}", "opening"),
-    Row(change("runs", """method = method || '{"version": 2}'"""), "runs", "leaf {oldest:runs}", "method"),
+    Row(change("runs", """method = method || '{"version": 3}'"""), "runs", "leaf {oldest:runs}", "method"),
     Row(change("runs", "parameters = '{}'"), "runs", "leaf {oldest:runs}", "parameters"),
     Row(change("truths", "confidence = confidence - 1"), "truths", "leaf {oldest:truths}", "confidence"),
     Row(change("truths", "run = " + OTHER), "truths", "leaf {oldest:truths}", "run"),

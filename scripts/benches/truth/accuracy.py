@@ -115,14 +115,16 @@ def means(ours: Scores, theirs: Scores, whole: bool) -> list[Row]:
             f"the bar is the peer's mean and {LEAD} points; twice that is the aim",
         )
     ]
-    if REFERENCE not in full:
-        return made
-    reference = full[REFERENCE]
+    return [*made, *_beside(default, full[REFERENCE], whole)] if REFERENCE in full else made
+
+
+def _beside(default: Mapping[str, Score], reference: Mapping[str, Score], whole: bool) -> list[Row]:
+    """The default beside the peer's method that the bars name."""
+    sizes = {"crowds": len(default)}
     floor = mean(reference, "f1")
     worst = min(default, key=lambda name: default[name].accuracy - reference[name].accuracy)
     behind = default[worst].accuracy - reference[worst].accuracy
     return [
-        *made,
         Row(
             "mean F1, default",
             sizes,

@@ -140,14 +140,15 @@ def _streams(labels: int, say: Say) -> list[Row]:
 
 def _gpu(labels: int, say: Say) -> Row:
     """An iteration where there is a GPU; and where there is none, that it was not measured."""
-    import torch
+    from reputation.truth.device import gpu_name
 
+    name = gpu_name()
     what, sizes = "an EM iteration on a GPU", {"labels": labels, "classes": 4}
-    if not torch.cuda.is_available():
+    if name is None:
         return Row(what, sizes, None, "ms", note="not measured: no GPU")
-    say(f"{labels:,} labels on {torch.cuda.get_device_name()}")
+    say(f"{labels:,} labels on {name}")
     found = _turn("gpu", labels)
-    note = f"{found['name']}; {found['memory'] / labels:.0f} bytes a label on it at the peak"
+    note = f"{name}; {found['memory'] / labels:.0f} bytes a label on it at the peak"
     bar = Bar(GPU_BAR) if labels == GPU_LABELS else None
     return Row(what, sizes, found["iteration"] * 1e3, "ms", None, bar, note)
 

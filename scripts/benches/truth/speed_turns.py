@@ -97,9 +97,8 @@ def fit(labels: int, model_name: str, order: str = "arrival") -> dict[str, float
 
 def gpu(labels: int) -> dict[str, Any]:
     """Seconds of an iteration of maximum-likelihood Dawid-Skene on the GPU; its peak of memory in bytes."""
-    import torch
-
     from reputation.truth.core import Layout
+    from reputation.truth.device import gpu_peak, wait_for_gpu
     from reputation.truth.latent import climb
     from reputation.truth.sharded import MODELS
 
@@ -110,15 +109,14 @@ def gpu(labels: int) -> dict[str, Any]:
     climb(model, layout, -1.0, 1)  # loads what is loaded once
     seconds = []
     for iterations in (1, 1 + ITERATIONS):
-        torch.cuda.synchronize()
+        wait_for_gpu()
         began = time.perf_counter()
         climb(model, layout, -1.0, iterations)
-        torch.cuda.synchronize()
+        wait_for_gpu()
         seconds.append(time.perf_counter() - began)
     return {
         "iteration": (seconds[1] - seconds[0]) / ITERATIONS,
-        "memory": torch.cuda.max_memory_allocated(),
-        "name": torch.cuda.get_device_name(),
+        "memory": gpu_peak(),
     }
 
 
