@@ -100,9 +100,7 @@ def infer(
     """
     if method != DEFAULT and method not in METHODS:
         raise ValueError(f"there is no method {method!r}: {', '.join((DEFAULT, *METHODS))}")
-    known = _by_item(gold) if gold is not None and gold.item.size else None
-    if known is not None:
-        known.check(votes)
+    known = _usable(gold, votes)
     steps = _Steps(progress, ROUNDS * (features is not None) + _fits(known))
     joined, notes = _with_features(join_models(votes, models), features, seed, device, steps)
     doubted = doubt(joined, known)
@@ -127,8 +125,11 @@ def _with_features(
     return found.votes, () if found.helps else (UNHELPFUL,)
 
 
-def _by_item(gold: Known) -> Known:
+def _usable(gold: Known | None, votes: Votes) -> Known | None:
     """The same gold in the order of its items: folds are cut by place, and must not depend on how it came."""
+    if gold is None or not gold.item.size:
+        return None
+    gold.check(votes)
     order = np.argsort(gold.item)
     return Known(gold.item[order], gold.answer[order])
 
