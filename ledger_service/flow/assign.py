@@ -153,9 +153,7 @@ def assign(uow: UnitOfWork, ledger: Ledger, wanted: Request, found: Match) -> in
     """Append the matching run and its assignments; returns how many, 0 when the campaign takes none now."""
     campaign = uow.campaigns.get(wanted.campaign, lock=True)
     now = ledger.clock.now()
-    if campaign.state != "open" or campaign.closing:
-        return 0
-    if not wanted.spec.opens_at <= now < wanted.spec.closes_at:
+    if campaign.state != "open" or campaign.closing or now >= wanted.spec.closes_at:
         return 0
     due = min(now + wanted.spec.assignment_seconds, wanted.spec.closes_at)
     run = _run(wanted, found, now)

@@ -42,27 +42,29 @@ Methods for labels, {labels}; for numbers, {numbers}.
 
 Exit status: 0 inferred; 2 the input does not allow it.
 """
-_DEFAULT = "default"
+# Written out, so that the help needs no more than this file.
+METHODS = (
+    "default", "majority", "dawid-skene-ml", "dawid-skene", "hierarchical", "difficulty", "one-coin",
+    "subtypes", "minimax-entropy", "minimax-entropy-ordinal", "glad",
+)  # fmt: skip
+NUMERIC_METHODS = ("numeric", "mean", "median")
 
 
 def parser() -> argparse.ArgumentParser:
     """The command's arguments."""
-    from reputation.truth.methods import METHODS
-    from scripts.cli.infer_job import NUMERIC_METHODS
-
-    methods = (_DEFAULT, *METHODS, *NUMERIC_METHODS)
-    made = arguments.parser(
-        "infer",
-        DESCRIPTION,
-        EXAMPLES.format(
-            labels=", ".join(methods[: -len(NUMERIC_METHODS)]), numbers=", ".join(NUMERIC_METHODS)
-        ),
-    )
+    examples = EXAMPLES.format(labels=", ".join(METHODS), numbers=", ".join(NUMERIC_METHODS))
+    made = arguments.parser("infer", DESCRIPTION, examples)
     made.add_argument("labels", type=Path, metavar="LABELS.csv", help="task,worker,label")
     made.add_argument("--gold", type=Path, metavar="FILE", help="task,label: right answers to learn from")
     made.add_argument("--truth", type=Path, metavar="FILE", help="task,label: right answers to measure with")
     made.add_argument("--tasks", type=Path, metavar="FILE", help="task,text: what was asked")
-    made.add_argument("--method", choices=methods, default=_DEFAULT, metavar="NAME", help="see below")
+    made.add_argument(
+        "--method",
+        choices=(*METHODS, *NUMERIC_METHODS),
+        default=METHODS[0],
+        metavar="NAME",
+        help="see below",
+    )
     made.add_argument("--seed", type=arguments.natural, default=0, metavar="N", help="of what is random (0)")
     made.add_argument("--device", choices=("cpu", "cuda"), default="cpu", help="where torch computes")
     made.add_argument("--out", type=Path, metavar="FILE", help="write task,label,confidence as CSV")
@@ -77,7 +79,7 @@ def parser() -> argparse.ArgumentParser:
 def run(argv: Sequence[str]) -> int:
     """Infer; the exit status."""
     from ledger_service.errors import BadInput
-    from scripts.cli.infer_job import NUMERIC_METHODS, infer_classes, infer_numbers
+    from scripts.cli.infer_job import infer_classes, infer_numbers
 
     given = parser().parse_args(argv)
     numeric = given.method in NUMERIC_METHODS

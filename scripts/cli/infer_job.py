@@ -21,7 +21,6 @@ from reputation.tracking import event_log
 from reputation.truth.run import Floats
 from reputation.votes import Votes
 
-NUMERIC_METHODS = ("numeric", "mean", "median")
 Show = Callable[[str, int, int], None]
 NARROW = "The standard errors are somewhat too small: 1.645 of them on either side hold 83 to 88 %, not 90."
 UNSETTLED = "The model had NOT converged."

@@ -9,7 +9,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from scripts.cli import main
+import reputation
+from scripts.cli import infer, main
 
 TRUTH = [n % 2 for n in range(40)]
 
@@ -135,3 +136,7 @@ def test_input_that_does_not_fit_is_refused_in_words(
     said = capsys.readouterr()
     assert words in said.err
     assert said.out == ""
+
+
+def test_every_method_of_the_library_can_be_named() -> None:
+    assert ("default", *reputation.METHODS) == infer.METHODS
