@@ -78,10 +78,10 @@ def parser() -> argparse.ArgumentParser:
 
 def run(argv: Sequence[str]) -> int:
     """Infer; the exit status."""
+    given = parser().parse_args(argv)
     from ledger_service.errors import BadInput
     from scripts.cli.infer_job import infer_classes, infer_numbers
 
-    given = parser().parse_args(argv)
     numeric = given.method in NUMERIC_METHODS
     try:
         _check(given, numeric)
